@@ -27,7 +27,9 @@ PITCH = Fragment(
             unit="cents",
             doc="Half of peak to peak, median over vibrato notes; null without vibrato.",
         ),
-        column("vibrato_extent", pa.float32(), doc="Share of voiced time with vibrato, 0-1; null if nothing is voiced."),
+        column(
+            "vibrato_extent", pa.float32(), doc="Share of voiced time with vibrato, 0-1; null if nothing is voiced."
+        ),
         column("breaths", pa.list_(SPAN), doc="Breath spans; on a full mix only those that nothing covers."),
         column("pitch_source", pa.string(), doc="Audio source that was tracked: vocals or mix."),
         column("pitch_model", pa.string(), doc="Model id and revision."),

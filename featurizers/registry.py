@@ -1,0 +1,29 @@
+"""The only list of featurizers: fragment name -> where its featurizer lives."""
+
+from importlib import import_module
+
+from featurizers.featurizer import Featurizer
+
+FEATURIZERS = {
+    "level": "featurizers.level:Level",
+    "timbre": "featurizers.timbre:Timbre",
+    "rhythm": "featurizers.rhythm:Rhythm",
+    "harmony": "featurizers.harmony:Harmony",
+    "pitch": "featurizers.pitch:Pitch",
+    "singer": "featurizers.singer:Singer",
+}
+
+
+def featurizer_class(location: str) -> type[Featurizer]:
+    """Return the featurizer class at ``module:Class``.
+
+    Raises ValueError if there is none: the location is malformed, or names no Featurizer.
+    """
+    module_name, _, class_name = location.partition(":")
+    try:
+        found = getattr(import_module(module_name), class_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"no featurizer at {location!r}: {error}") from error
+    if not (isinstance(found, type) and issubclass(found, Featurizer)):
+        raise ValueError(f"{location!r} is no Featurizer")
+    return found

@@ -1,0 +1,75 @@
+"""Which builds are at work on a dataset now: one small object a run, refreshed while it lives."""
+
+import json
+import os
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+
+import psutil
+
+from pipeline.storage import Storage
+
+_BEAT_S = 10.0
+_DEAD_AFTER_S = 90.0
+
+
+@dataclass
+class Presence:
+    """Says that a run is live, until closed. On the same host the process itself is asked, elsewhere the beat."""
+
+    storage: Storage
+    run_id: str
+    _closed: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> "Presence":
+        self._beat()
+        threading.Thread(target=self._keep_beating, name="muze-presence", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closed.set()
+        self.storage.remove(self._path)
+
+    @property
+    def _path(self) -> str:
+        return f"live/{self.run_id}.json"
+
+    def _beat(self) -> None:
+        me = psutil.Process()
+        self.storage.write_json(
+            self._path,
+            {"host": socket.gethostname(), "pid": me.pid, "started": me.create_time(), "beat": time.time()},
+        )
+
+    def _keep_beating(self) -> None:
+        while not self._closed.wait(_BEAT_S):
+            self._beat()
+        self.storage.remove(self._path)  # a beat may have crossed the close
+
+
+def live_runs(storage: Storage) -> list[str]:
+    """Ids of the runs at work on a dataset; traces of dead ones are removed."""
+    found = []
+    for path in storage.listing("live"):
+        if not path.endswith(".json") or os.path.basename(path).startswith("."):
+            continue
+        try:
+            trace = json.loads(storage.read(path))
+        except FileNotFoundError:
+            continue
+        if _alive(trace):
+            found.append(os.path.basename(path).removesuffix(".json"))
+        else:
+            storage.remove(path)
+    return found
+
+
+def _alive(trace: dict[str, float]) -> bool:
+    if trace["host"] != socket.gethostname():
+        return time.time() - trace["beat"] < _DEAD_AFTER_S
+    try:
+        return abs(psutil.Process(int(trace["pid"])).create_time() - trace["started"]) < 1
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,127 @@
+"""A recipe: featurizers with settings. It gives the order, the schemas and the fingerprints."""
+
+import dataclasses
+import difflib
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from featurizers import weights
+from featurizers.featurizer import Featurizer
+from featurizers.registry import FEATURIZERS, featurizer_class
+from pipeline.errors import BadArgumentError
+from schemas.fragment import Fragment
+from schemas.fragments.tracks import TRACKS
+
+AUDIO_VERSION = 1  # bump when decoding or resampling changes what featurizers hear
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named set of featurizers, in an order in which every one follows what it reads."""
+
+    name: str
+    featurizers: tuple[Featurizer, ...]
+
+    @cached_property
+    def by_fragment(self) -> dict[str, Featurizer]:
+        return {featurizer.writes.name: featurizer for featurizer in self.featurizers}
+
+    @cached_property
+    def fragments(self) -> dict[str, Fragment]:
+        """Every fragment of the recipe, ``tracks`` first."""
+        return {TRACKS.name: TRACKS} | {f.writes.name: f.writes for f in self.featurizers}
+
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """Fragment -> fingerprint. Same fingerprint, same meaning of the rows."""
+        prints = {TRACKS.name: _digest({"fragment": TRACKS.name, "version": TRACKS.version, "audio": AUDIO_VERSION})}
+        for featurizer in self.featurizers:
+            prints[featurizer.writes.name] = _digest(
+                {
+                    "fragment": featurizer.writes.name,
+                    "version": featurizer.writes.version,
+                    "audio": AUDIO_VERSION,
+                    "settings": dataclasses.asdict(featurizer),
+                    "weights": {name: weights.revision(name) for name in featurizer.weights},
+                    "reads": {name: prints[name] for name in featurizer.reads},
+                }
+            )
+        return prints
+
+    def needed_for(self, names: Iterable[str]) -> frozenset[str]:
+        """These fragments and what they read, ``tracks`` included. BadArgumentError if one is not in the recipe."""
+        needed: set[str] = {TRACKS.name}
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            if name not in self.fragments:
+                raise BadArgumentError(_unknown("fragment", name, self.fragments))
+            if name not in needed:
+                needed.add(name)
+                waiting.extend(self.by_fragment[name].reads)
+        return frozenset(needed)
+
+    def to_json(self) -> str:
+        fragments = {f.writes.name: dataclasses.asdict(f) for f in self.featurizers}
+        return json.dumps({"name": self.name, "fragments": fragments})
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _unknown(what: str, got: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    near = difflib.get_close_matches(got, names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"unknown {what} {got!r}: expected one of {', '.join(names)}{hint}"
+
+
+def parse_recipe(name: str, document: Any) -> Recipe:
+    """Build a recipe from the parsed YAML ``fragments: {fragment: {setting: value}}``.
+
+    A fragment of the registry needs its name only; others say ``featurizer: module:Class``.
+    Raises BadArgumentError on anything unknown.
+    """
+    fragments = document.get("fragments") if isinstance(document, Mapping) else None
+    if not isinstance(fragments, Mapping):
+        raise BadArgumentError(f"recipe {name!r} has no mapping 'fragments': write 'fragments: {{level: {{}}}}'")
+    return Recipe(name, _ordered([_featurizer(key, settings or {}) for key, settings in fragments.items()]))
+
+
+def _featurizer(fragment: str, settings: Mapping[str, Any]) -> Featurizer:
+    if not isinstance(settings, Mapping):
+        raise BadArgumentError(f"settings of fragment {fragment!r} are {settings!r}: expected a mapping")
+    location = settings.get("featurizer") or FEATURIZERS.get(fragment)
+    if location is None:
+        raise BadArgumentError(_unknown("fragment", fragment, FEATURIZERS))
+    try:
+        found = featurizer_class(location)
+    except ValueError as error:
+        raise BadArgumentError(f"fragment {fragment!r}: {error}") from error
+    if found.writes.name != fragment:
+        raise BadArgumentError(f"{location} writes fragment {found.writes.name!r}, but the recipe says {fragment!r}")
+    known = [field.name for field in dataclasses.fields(found)]
+    chosen = {key: value for key, value in settings.items() if key != "featurizer"}
+    for key in chosen:
+        if key not in known:
+            raise BadArgumentError(_unknown(f"setting of {fragment}", key, known))
+    return found(**chosen)
+
+
+def _ordered(featurizers: list[Featurizer]) -> tuple[Featurizer, ...]:
+    by_name = {featurizer.writes.name: featurizer for featurizer in featurizers}
+    for featurizer in featurizers:
+        for name in featurizer.reads:
+            if name not in by_name:
+                raise BadArgumentError(f"fragment {featurizer.writes.name!r} reads {name!r}: add it to the recipe")
+    try:
+        order = TopologicalSorter({name: f.reads for name, f in by_name.items()}).static_order()
+        return tuple(by_name[name] for name in order)
+    except CycleError as error:
+        raise BadArgumentError(f"fragments read each other in a circle: {' -> '.join(error.args[1])}") from error

@@ -1,0 +1,213 @@
+"""One build, from a folder of music to committed rows."""
+
+import json
+import os
+import platform
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+from pipeline.actor import StageSpec
+from pipeline.cluster import ray_session, run_pass, start_ledger
+from pipeline.commits import Committer
+from pipeline.compact import compact
+from pipeline.cost import Costs
+from pipeline.dataset import Dataset
+from pipeline.delta import Shard
+from pipeline.discover import Discovery, discover
+from pipeline.errors import BadArgumentError, BuildFailedError, InterruptedBuildError
+from pipeline.interrupt import Interruption
+from pipeline.items import group
+from pipeline.limits import Limits
+from pipeline.live import Presence, live_runs
+from pipeline.plan import Plan, State, Wishes, ledger_done, make_plan
+from pipeline.progress import Progress
+from pipeline.promotion import promotable
+from pipeline.reasons import Reason
+from pipeline.recipe import Recipe
+from pipeline.shards import write_plain
+from pipeline.storage import Storage
+from pipeline.tally import Tally
+from schemas.fragments.tracks import TRACKS
+
+_COMMIT_INTERVAL_S = 3.0
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """What a build was asked for."""
+
+    sources: Sequence[str]
+    out: str
+    recipe: Recipe
+    only: Sequence[str] = ()
+    limit: int | None = None
+    address: str | None = None
+    retry_failures: bool = False
+    error_limit: float = 0.5
+    max_duration_s: float = 1800.0
+    limits: Limits = field(default_factory=Limits)
+    exclude: Sequence[str] = ()
+    metadata: str | None = None
+
+
+@dataclass
+class Build:
+    """A build that is prepared: the music is listed and the work is planned; nothing is written yet."""
+
+    options: BuildOptions
+    dataset: Dataset
+    discovery: Discovery
+    state: State
+    wishes: Wishes
+    plan: Plan
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def run(self, progress: Progress) -> Tally:
+        """Do the work. Whatever ends it, what was finished is committed.
+
+        Raises InterruptedBuildError on Ctrl-C and SIGTERM, BuildFailedError if a worker cannot go on.
+        """
+        recipe = self.options.recipe
+        tally = Tally(self.run_id, self.plan, [name for name in recipe.fragments if name in self.wishes.fragments])
+        committer = Committer(self.dataset, recipe, self.run_id, self.state.track_ids)
+        if others := live_runs(self.dataset.storage):
+            progress.say(f"another build is at work on this dataset (run {', '.join(others)})")
+        with Presence(self.dataset.storage, self.run_id):
+            row = self._register()
+            status = "failed"
+            try:
+                self._work(committer, tally, progress)
+                status = "done"
+            except InterruptedBuildError:
+                status = "interrupted"
+                raise
+            finally:
+                committer.flush()
+                tally.rows = {name: len(ids) for name, ids in committer.committed.items()}
+                self._close(row, status, tally)
+        return tally
+
+    def _work(self, committer: Committer, tally: Tally, progress: Progress) -> None:
+        committer.add({}, self._unlisted(), self.plan.file_rows)
+        if self.plan.tasks:
+            interruption = Interruption()
+            with interruption.heeded():
+                self._compute(committer, tally, progress, interruption)
+                with interruption.shield():
+                    committer.flush()
+                    if live_runs(self.dataset.storage) == [self.run_id]:
+                        compact(self.dataset, self.options.recipe.fingerprints)
+
+    def _compute(self, committer: Committer, tally: Tally, progress: Progress, interruption: Interruption) -> None:
+        options = self.options
+        with ray_session(options.address, options.limits.actor_memory_gib) as num_actors:
+            ledger = start_ledger(self.run_id, ledger_done(self.state, self.wishes), self.wishes.fragments)
+            spec = StageSpec(self.dataset.storage.root, options.recipe, options.max_duration_s, options.limits)
+            results = run_pass(list(group(self.plan.tasks)), spec, ledger, num_actors)
+            committed_s = time.monotonic()
+            with progress.live(tally, ledger) as view:
+                for result in results:
+                    committer.add(result.shards, result.outcome.failures, result.outcome.files)
+                    tally.add(result)
+                    view.tick()
+                    if time.monotonic() - committed_s > _COMMIT_INTERVAL_S:
+                        with interruption.shield():
+                            committer.flush()
+                        committed_s = time.monotonic()
+
+    def _unlisted(self) -> list[dict[str, Any]]:
+        """Failures for folders that could not be listed."""
+        message = "the folder could not be listed; what is in it is not in the dataset"
+        return [
+            {
+                "uri": uri,
+                "track_id": None,
+                "fragment": TRACKS.name,
+                "fingerprint": self.options.recipe.fingerprints[TRACKS.name],
+                "stage": "read",
+                "reason": Reason.UNREADABLE.value,
+                "message": message,
+                "attempts": 1,
+                "failed_at": self.started_at,
+            }
+            for uri in self.discovery.unreadable
+        ]
+
+    def _register(self) -> dict[str, Any]:
+        """Write the run's row as running; readers of a first build see its rows from here on."""
+        first = {n: p for n, p in self.options.recipe.fingerprints.items() if n not in self.dataset.current()}
+        row = {
+            "run_id": self.run_id,
+            "status": "running",
+            "started_at": self.started_at,
+            "recipe": self.options.recipe.to_json(),
+            "fingerprints": list(self.options.recipe.fingerprints.items()),
+            "promoted": list(first.items()),
+            "muze_version": version("muze"),
+            "machine": json.dumps(_machine()),
+        }
+        self._replace_row([], row, "start")
+        return row
+
+    def _close(self, row: dict[str, Any], status: str, tally: Tally) -> None:
+        """Replace the run's row by its final one. Fingerprints that now cover what readers see take over."""
+        promoted = dict(row["promoted"]) | promotable(self.dataset, self.options.recipe.fingerprints)
+        final = row | {
+            "status": status,
+            "finished_at": datetime.now(UTC),
+            "promoted": list(promoted.items()),
+            "counts": json.dumps(tally.report()),
+            "seconds": list(tally.seconds.items()),
+            "audio_s": list(tally.audio_s.items()),
+        }
+        self._replace_row([f"{self.run_id}-start.parquet"], final, "end")
+
+    def _replace_row(self, paths: list[str], row: dict[str, Any], suffix: str) -> None:
+        table = self.dataset.system_table("runs")
+        old = [shard for shard in table.live() if shard.path in paths]
+        new: Shard = write_plain(table, [row], f"{self.run_id}-{suffix}")
+        table.commit([new], remove=old)
+
+
+def prepare(options: BuildOptions) -> Build:
+    """List the music, read what the dataset holds, and plan. BadArgumentError before anything is written."""
+    dataset = Dataset(Storage.at(options.out))
+    _check_is_ours(dataset, options.out)
+    wanted = options.recipe.needed_for(options.only or options.recipe.fragments)
+    wishes = Wishes(wanted, options.limit, options.retry_failures)
+    discovery = discover(options.sources, options.exclude)
+    state = State.of(dataset, options.recipe)
+    plan = make_plan(discovery, state, options.recipe, wishes, Costs.of(dataset, options.recipe))
+    return Build(options, dataset, discovery, state, wishes, plan)
+
+
+def _check_is_ours(dataset: Dataset, out: str) -> None:
+    """Refuse a folder that holds something else, or that cannot be written."""
+    names = [name for name in dataset.storage.children() if not name.startswith(".")]
+    if names and not dataset.exists() and set(names) - {"files", "tracks", "runs", "live"}:
+        raise BadArgumentError(f"{out!r} is not empty and no muze dataset: give a new or empty folder for --out")
+    if dataset.storage.local:
+        folder = dataset.storage.root
+        while not os.path.lexists(folder):
+            folder = os.path.dirname(folder)
+        if not os.path.isdir(folder):
+            raise BadArgumentError(f"{folder!r} is no folder: give a folder for --out")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise BadArgumentError(f"no permission to write in {folder!r}: give a folder of your own for --out")
+
+
+def _machine() -> dict[str, Any]:
+    return {"host": platform.node(), "cores": os.cpu_count(), "python": platform.python_version()}
+
+
+def check_error_limit(tally: Tally, error_limit: float) -> None:
+    """Raise BuildFailedError if too large a share of the tracks attempted in this run failed."""
+    if tally.num_attempted and tally.num_failed / tally.num_attempted > error_limit:
+        share = f"{tally.num_failed} of {tally.num_attempted} tracks failed"
+        raise BuildFailedError(f"{share}, more than --error-limit {error_limit:g} allows; see 'muze failures'")

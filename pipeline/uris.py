@@ -1,0 +1,32 @@
+"""File names as text: every name that a file system allows has one uri, and every uri prints on one line."""
+
+import os
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+FILE_SCHEME = "file://"
+
+
+def uri_of_path(path: str) -> str:
+    """Return the uri of a local path: the absolute path, or a percent-encoded file:// URL if it is not UTF-8."""
+    absolute = os.path.abspath(path)
+    try:
+        absolute.encode()
+    except UnicodeEncodeError:
+        return FILE_SCHEME + quote_from_bytes(os.fsencode(absolute))
+    return absolute
+
+
+def path_of_uri(uri: str) -> str:
+    """Return the local path of a uri made by ``uri_of_path`` or given as a file:// URL."""
+    if uri.startswith(FILE_SCHEME):
+        return os.fsdecode(unquote_to_bytes(uri.removeprefix(FILE_SCHEME)))
+    return uri
+
+
+def is_local(uri: str) -> bool:
+    return "://" not in uri or uri.startswith(FILE_SCHEME)
+
+
+def printable(text: str) -> str:
+    """Escape what would break a line or a terminal: control characters and lone surrogates."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
