@@ -36,10 +36,11 @@ class Bars(NamedTuple):
 
 
 class Tempi(NamedTuple):
-    """Beat lengths in frames, ascending, and log probabilities ``(from, to)`` of a change from one to another."""
+    """Beat lengths in frames, ascending, log probabilities ``(from, to)`` of a change, and what each can change to."""
 
     lengths: Ints
     log_changes: Doubles
+    reach: list[slice]
 
 
 class _Beats(NamedTuple):
@@ -66,8 +67,9 @@ def tempi(frames_per_s: float) -> Tempi:
         shortest, longest = 60 * frames_per_s / MAX_BPM, 60 * frames_per_s / MIN_BPM
         lengths = BeatStateSpace(shortest, longest, _NUM_TEMPI).intervals
         changes = exponential_transition(lengths, lengths, _TEMPO_RIGIDITY)
+    ranges = [np.flatnonzero(row) for row in changes]
     with np.errstate(divide="ignore"):
-        return Tempi(lengths, np.log(changes))
+        return Tempi(lengths, np.log(changes), [slice(reached[0], reached[-1] + 1) for reached in ranges])
 
 
 def track_bars(activations: Floats, beats_per_bar: Sequence[int], tempi: Tempi) -> Bars:
@@ -109,10 +111,11 @@ class _Evidence:
     def scores(self, starts: Ints, lengths: Ints, beats: _Beats) -> Doubles:
         """Log densities ``(..., beats)`` from each start for a length, as far as that lies in the track."""
         bounds = starts, starts + _onset_frames(lengths), starts + lengths
-        start, onset_end, end = (self._sums[:, np.clip(bound, 0, self.num_frames)] for bound in bounds)
+        start, onset_end, end = (np.take(self._sums, bound, axis=1, mode="clip") for bound in bounds)
         rest = end[0] - onset_end[0]
         _, beat, downbeat = onset_end - start + rest
-        return np.where(beats.numbers == 1, downbeat[..., None], beat[..., None])
+        scores: Doubles = np.where(beats.numbers == 1, downbeat[..., None], beat[..., None])
+        return scores
 
 
 def _best_path(evidence: _Evidence, beats: _Beats, tempi: Tempi) -> list[_Start]:
@@ -130,19 +133,19 @@ def _best_path(evidence: _Evidence, beats: _Beats, tempi: Tempi) -> list[_Start]
         frames = np.arange(first, min(first + block, evidence.num_frames))
         starts = frames - lengths[:, None]
         ends = scores[starts % ring, tempo] + evidence.scores(starts, lengths[:, None], beats)
-        best, origin = _best_change(ends[:, :, beats.previous], tempi.log_changes)
-        scores[frames % ring], origins[frames] = best.swapaxes(0, 1), origin.swapaxes(0, 1)
+        before = np.take(ends, beats.previous, axis=2)
+        best, origin = _best_changes(before.reshape(len(lengths), -1), tempi)
+        scores[frames % ring] = best.reshape(before.shape).swapaxes(0, 1)
+        origins[frames] = origin.reshape(before.shape).swapaxes(0, 1)
     return _traced(_best_end(scores, evidence, beats, lengths), origins, beats, lengths)
 
 
-def _best_change(scores: Doubles, log_changes: Doubles) -> tuple[Doubles, npt.NDArray[np.uint8]]:
-    """For every new tempo the best score ``(tempi, ...)`` over all former tempi, and which of them it was."""
+def _best_changes(scores: Doubles, tempi: Tempi) -> tuple[Doubles, npt.NDArray[np.uint8]]:
+    """For each new tempo and column, ``(tempi, columns)``, the best score over former tempi, and which it was."""
     best, origin = np.full(scores.shape, -np.inf), np.zeros(scores.shape, dtype=np.uint8)
-    for former, changes in enumerate(log_changes):
-        possible = np.flatnonzero(np.isfinite(changes))  # a contiguous range
-        to = slice(possible[0], possible[-1] + 1)
-        candidate = scores[former] + changes[to, None, None]
-        better = candidate > best[to]
+    for former, to in enumerate(tempi.reach):
+        candidate = scores[former] + tempi.log_changes[former, to, None]
+        better = (candidate > best[to]).view(np.uint8)
         np.maximum(best[to], candidate, out=best[to])
         np.maximum(origin[to], better * np.uint8(former), out=origin[to])  # ascending: the latest is the greatest
     return best, origin

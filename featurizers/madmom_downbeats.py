@@ -48,7 +48,8 @@ class _Network:
     def __call__(self, frames: Floats) -> Floats:
         for forward, backward in self._layers:
             frames = np.hstack((forward(frames), backward(frames)))
-        powers = np.exp(frames @ self._output.weights + self._output.bias)
+        scores = frames @ self._output.weights + self._output.bias
+        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
         return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
@@ -56,12 +57,14 @@ def _features(samples: Floats, banks: dict[int, Filterbank]) -> Floats:
     """Logarithmic spectra at three resolutions, each followed by its rise over half a window, ``(frames, 314)``."""
     features = np.empty((num_frames(len(samples), _HOP_SAMPLES), 2 * sum(map(len, banks.values()))), dtype=np.float32)
     column = 0
-    for frame_size, bank in banks.items():
+    for frame_samples, bank in banks.items():
         spectra, rises = np.hsplit(features[:, column : column + 2 * len(bank)], 2)
-        for frames, magnitude in magnitudes(samples, frame_size, _HOP_SAMPLES):
-            spectra[frames] = bank.log_bands(magnitude)
+        frame = 0
+        for chunk in magnitudes(samples, frame_samples, _HOP_SAMPLES):
+            spectra[frame : frame + len(chunk)] = bank.log_bands(chunk)
+            frame += len(chunk)
         # a Hann window is above half of its height for half of its length
-        lag = max(1, round(frame_size / 4 / _HOP_SAMPLES))
+        lag = max(1, round(frame_samples / 4 / _HOP_SAMPLES))
         rises[:lag] = 0
         np.subtract(spectra[lag:], spectra[:-lag], out=rises[lag:])
         np.maximum(rises, 0, out=rises)

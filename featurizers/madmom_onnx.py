@@ -57,9 +57,7 @@ class Graph:
         graph = helper.make_graph(
             self._nodes, "madmom", floats, [ValueInfoProto(name=name) for name in outputs], self._constants
         )
-        model = helper.make_model(
-            graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION
-        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.enable_cpu_mem_arena = False
@@ -128,8 +126,7 @@ class LstmLayer:
             direction="reverse" if backward else "forward",
         )
         state = (1, 1, self._num_units)
-        inputs = {"frames": ("time", 1, "inputs"), "output": state, "cell": state}
-        self._session = graph.session(inputs, outputs)
+        self._session = graph.session({"frames": ("time", 1, "inputs"), "output": state, "cell": state}, outputs)
 
     def __call__(self, frames: Floats) -> Floats:
         outputs = np.empty((len(frames), self._num_units), dtype=np.float32)

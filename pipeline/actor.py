@@ -1,13 +1,11 @@
 """A stage as a Ray actor: announces its steps to the ledger, keeps its limits, and writes the shards."""
 
-import os
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import ray
 
 from pipeline.dataset import Dataset
 from pipeline.delta import Shard
@@ -53,11 +51,15 @@ class _LedgerWatch:
     max_duration_s: float
 
     def start(self, item_id: str, uri: str, fragment: str, duration_s: float | None) -> None:
+        import ray
+
         limit_s = self.limits.step_s(duration_s, self.max_duration_s)
         ray.get(self.ledger.start.remote(item_id, uri, fragment, self.node, limit_s))
         end_process_in(limit_s)
 
     def claim(self, track_id: str, item_id: str) -> frozenset[str]:
+        import ray
+
         claimed: frozenset[str] = ray.get(self.ledger.claim.remote(track_id, item_id))
         return claimed
 
@@ -93,6 +95,8 @@ class StageActor:
     """``map_batches`` class: one pickled work item in, one pickled ``ItemResult`` out."""
 
     def __init__(self, spec: StageSpec, ledger: Any) -> None:
+        import ray
+
         self._dataset = Dataset(Storage(spec.root))
         self._recipe = spec.recipe
         self._ledger = ledger
@@ -103,12 +107,13 @@ class StageActor:
         self._stage = Stage(spec.recipe, spec.max_duration_s, watch, self._earlier)
         self._memory = MemoryGuard(spec.limits.actor_memory_gib, self._blame_memory)
         self._memory.start()
-        _use_one_thread()
 
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, list[bytes]]:
         return {"result": [pickle.dumps(self._do(pickle.loads(item))) for item in batch["item"]]}  # noqa: S301 - our own bytes
 
     def _do(self, item: WorkItem) -> ItemResult:
+        import ray
+
         self._item_id = item.item_id
         struck_out = ray.get(self._ledger.begin.remote(item.item_id))
         self._earlier.turn_to(item)
@@ -126,14 +131,6 @@ class StageActor:
         return write_rows(table, rows, self._recipe.fingerprints[fragment])
 
     def _blame_memory(self) -> None:
+        import ray
+
         ray.get(self._ledger.blame.remote(self._item_id, Reason.MEMORY), timeout=_LAST_WORDS_TIMEOUT_S)
-
-
-def _use_one_thread() -> None:
-    """One actor a core: libraries that start a thread a core would make actors fight for them."""
-    import sys
-
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ[name] = "1"
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)

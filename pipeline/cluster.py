@@ -21,6 +21,7 @@ from pipeline.ledger import Ledger
 _TEMP_PREFIX = "muze-ray-"
 _OBJECT_STORE_BYTES = 200 * 2**20  # only references and small rows travel
 _NO_PROGRESS_LIMIT_S = 24 * 3600
+_START_ATTEMPTS = 3  # Ray gives a node 30 seconds to start, which a busy machine may miss
 
 
 @contextlib.contextmanager
@@ -30,35 +31,51 @@ def ray_session(address: str | None, actor_memory_gib: float) -> Iterator[int]:
     Without an address the cluster is private: its own temporary folder, a token nobody else has, no dashboard.
     A bare ``ray.init()`` would join whatever cluster it finds on the machine.
     """
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
-    os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
+    _set_ray_environment(private=address is None)
     import ray
 
+    if ray.is_initialized():  # a program that has Ray running already goes on with it
+        yield _num_cores(ray)
+        return
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     with _temporary_folder() as folder:
         if address is None:
-            os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
             options |= {
                 "_temp_dir": folder,
                 "include_dashboard": False,
                 "num_cpus": _num_local_actors(actor_memory_gib),
             }
             options |= {"object_store_memory": _OBJECT_STORE_BYTES}
+        _init(ray, address or "local", options)
         try:
-            ray.init(address=address or "local", runtime_env={"env_vars": _thread_limits()}, **options)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise BuildFailedError(f"no Ray cluster at {address or 'local'}: {error}") from error
-        try:
-            yield max(1, int(ray.cluster_resources().get("CPU", 1)))
+            yield _num_cores(ray)
         finally:
             ray.shutdown()
 
 
-def _thread_limits() -> dict[str, str]:
-    """One actor a core: libraries that start a thread a core would make actors fight for them."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-    return dict.fromkeys(names, "1") | {"PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+def _init(ray: Any, address: str, options: Mapping[str, Any]) -> None:
+    for attempt in range(_START_ATTEMPTS):
+        try:
+            ray.init(address=address, **options)
+            return
+        except Exception as error:  # noqa: BLE001 - Ray raises bare ones
+            ray.shutdown()
+            if attempt + 1 == _START_ATTEMPTS or "timed out during startup" not in str(error):
+                raise BuildFailedError(f"no Ray cluster at {address!r}: {_last_line(error)}") from error
+
+
+def _set_ray_environment(private: bool) -> None:
+    """Ray reads these when it is first imported; of a program that has imported it already they are its own."""
+    if "ray" in sys.modules:
+        return
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if private:
+        os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
+
+
+def _num_cores(ray: Any) -> int:
+    return max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
 def _num_local_actors(actor_memory_gib: float) -> int:

@@ -39,6 +39,8 @@ class Discovery:
     num_hidden: int = 0
     num_other: int = 0
     excluded: set[str] = field(default_factory=set)
+    num_unmatched: int = 0
+    """Rows of the sidecar that name no file found."""
     unreadable: list[str] = field(default_factory=list)
     """Folders that could not be listed, as uris."""
 

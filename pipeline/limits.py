@@ -29,7 +29,7 @@ class Limits:
 
 def end_process_in(limit_s: float) -> None:
     """Arm the timer that ends this process, hangs in C code included, unless armed again or cancelled."""
-    faulthandler.dump_traceback_later(limit_s, exit=True, file=sys.__stderr__)
+    faulthandler.dump_traceback_later(limit_s, exit=True, file=sys.__stderr__ or sys.stderr)
 
 
 def cancel_end() -> None:

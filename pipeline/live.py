@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 import psutil
 
@@ -66,10 +67,10 @@ def live_runs(storage: Storage) -> list[str]:
     return found
 
 
-def _alive(trace: dict[str, float]) -> bool:
+def _alive(trace: dict[str, Any]) -> bool:
     if trace["host"] != socket.gethostname():
-        return time.time() - trace["beat"] < _DEAD_AFTER_S
+        return bool(time.time() - trace["beat"] < _DEAD_AFTER_S)
     try:
-        return abs(psutil.Process(int(trace["pid"])).create_time() - trace["started"]) < 1
+        return bool(abs(psutil.Process(int(trace["pid"])).create_time() - trace["started"]) < 1)
     except psutil.NoSuchProcess:
         return False

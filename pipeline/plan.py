@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from pipeline.accounts import done_fragments, files_by_uri, standing_failures
@@ -63,9 +64,23 @@ class Plan:
     known_ids: set[str] = field(default_factory=set)
     """Tracks of the files found, as far as they are known."""
 
-    @property
+    @cached_property
     def cost_s(self) -> float:
+        """CPU seconds the tasks are expected to take."""
         return sum(task.cost_s for task in self.tasks)
+
+    def report(self) -> dict[str, Any]:
+        """The document that ``build --dry-run --json`` prints."""
+        return {
+            "files": self.num_files,
+            "to_process": len(self.tasks),
+            "unchanged": self.num_unchanged,
+            "estimated_cpu_s": round(self.cost_s, 1),
+            "fragments": {
+                name: {why: reasons[why] for why in ("new", "stale", "missing", "failed")}
+                for name, reasons in self.reasons.items()
+            },
+        }
 
 
 def make_plan(discovery: Discovery, state: State, recipe: Recipe, wishes: Wishes, costs: Costs) -> Plan:

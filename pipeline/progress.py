@@ -39,6 +39,8 @@ class Progress:
         passed_over = f"{discovery.num_hidden} hidden, {discovery.num_other} other"
         excluded = f", {len(discovery.excluded)} excluded" if discovery.excluded else ""
         self.say(f"{plan.num_files} audio files ({passed_over}{excluded} passed over)")
+        if discovery.num_unmatched:
+            self.say(f"{discovery.num_unmatched} rows of the metadata file name no file found")
         table = Table("fragment", "new", "stale", "missing", "failed before", title="Plan", title_justify="left")
         for name, reasons in plan.reasons.items():
             table.add_row(name, *(str(reasons[key]) for key in ("new", "stale", "missing", "failed")))
@@ -70,9 +72,8 @@ class Progress:
         for (fragment, reason), count in sorted(tally.failures.items()):
             self.say(f"{count} failed in {fragment}: {reason}")
         hours, wall = readable_duration(tally.audio_decoded_s), readable_duration(tally.wall_s)
-        self.say(
-            f"{report['tracks']} tracks, {report['new']} new; {hours} of audio in {wall}, {report['realtime_factor']:.1f} x realtime"
-        )
+        speed = f"{report['realtime_factor']:.1f} x realtime"
+        self.say(f"{report['tracks']} tracks, {report['new']} new; {hours} of audio in {wall}, {speed}")
 
 
 @dataclass

@@ -30,6 +30,7 @@ from pipeline.promotion import promotable
 from pipeline.reasons import Reason
 from pipeline.recipe import Recipe
 from pipeline.shards import write_plain
+from pipeline.sidecar import join_sidecar
 from pipeline.storage import Storage
 from pipeline.tally import Tally
 from schemas.fragments.tracks import TRACKS
@@ -182,6 +183,8 @@ def prepare(options: BuildOptions) -> Build:
     wanted = options.recipe.needed_for(options.only or options.recipe.fragments)
     wishes = Wishes(wanted, options.limit, options.retry_failures)
     discovery = discover(options.sources, options.exclude)
+    if options.metadata is not None:
+        discovery.files, discovery.num_unmatched = join_sidecar(discovery.files, options.metadata)
     state = State.of(dataset, options.recipe)
     plan = make_plan(discovery, state, options.recipe, wishes, Costs.of(dataset, options.recipe))
     return Build(options, dataset, discovery, state, wishes, plan)

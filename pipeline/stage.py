@@ -90,10 +90,11 @@ class _Visit:
     def run(self) -> None:
         """Read, decode and featurize. Whatever the file or a featurizer does ends in a row or a failure."""
         sound = self._attempt(TRACKS.name, self._load)
-        for featurizer in self.stage.recipe.featurizers if sound else ():
-            name = featurizer.writes.name
-            if name in self.fragments:
-                self.known[name] = self._attempt(name, partial(self._featurize, featurizer, sound))
+        if sound is not None:
+            for featurizer in self.stage.recipe.featurizers:
+                name = featurizer.writes.name
+                if name in self.fragments:
+                    self.known[name] = self._attempt(name, partial(self._featurize, featurizer, sound))
         row = dataclasses.asdict(self.seen) | {TRACK_ID: self.track_id, "seen_at": datetime.now(UTC)}
         self.outcome.files.append(row)
 

@@ -1,13 +1,14 @@
 """The sung line: which notes, where the singer breathes, and the exact F0 contour of both vibrato and glides."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from jobs.demo.score import Bar, Singer, Song, Span, bars, chord_tones
+from jobs.demo.score import Bar, Singer, Song, Span, chord_tones, midi_number, section_bars
 
+VOWELS = ("a", "e", "o")
 CONTROL_RATE_HZ = 1000
 """Points a second at which F0 and loudness of the voice are composed."""
 SUSTAINED_S = 0.8
@@ -38,13 +39,21 @@ class Note:
 
 
 def sung_notes(song: Song) -> list[Note]:
-    """The melody: chord tones near the last note, in the rhythm of the singer's phrase. Empty without a singer."""
+    """Every note of the voice in order; empty without a singer.
+
+    ValueError if a section's written melody has another number of notes than its phrases.
+    """
     if song.singer is None:
         return []
     rng = np.random.default_rng(song.seed)
     notes: list[Note] = []
-    for phrase in _phrases(song, song.singer):
-        notes += _phrase_notes(phrase, song.singer, notes[-1].midi if notes else None, rng)
+    for section in section_bars(song):
+        slots = list(_slots(section, song.singer)) if section[0].section.sung else []
+        written = section[0].section.melody.split() or [""] * len(slots)
+        for (slot, chord), name in zip(slots, written, strict=True):
+            last_midi = notes[-1].midi if notes else None
+            midi = midi_number(name) if name else _next_pitch(chord, song.singer, last_midi, rng)
+            notes.append(replace(slot, midi=midi, vowel=str(rng.choice(VOWELS))))
     return notes
 
 
@@ -87,37 +96,25 @@ def _smooth_step(position: Contour) -> Contour:
     return clipped * clipped * (3 - 2 * clipped)
 
 
-def _phrases(song: Song, singer: Singer) -> Iterator[list[Bar]]:
-    """Groups of sung bars as long as the singer's phrase."""
-    num_bars = round(sum(float(word.lstrip("r")) for word in singer.phrase.split()) / song.beats_per_bar)
-    group: list[Bar] = []
-    for bar in bars(song):
-        group = [*([] if bar.opens_section else group), bar] if bar.section.sung else []
-        if len(group) == num_bars:
-            yield group
-            group = []
+def _slots(section: list[Bar], singer: Singer) -> Iterator[tuple[Note, str]]:
+    """The rhythm of a section's phrases, pitches still to be found, with the chord that each note starts on."""
+    words = [(word.startswith("r"), float(word.lstrip("r"))) for word in singer.phrase.split()]
+    chords = [chord for bar in section for chord in bar.chords]
+    phrase_s = sum(beats for _, beats in words) * section[0].beat_s
+    num_phrases = int((section[-1].end_s - section[0].start_s) / phrase_s + 1e-6)
+    for number in range(num_phrases):
+        time_s, opens = section[0].start_s + number * phrase_s, True
+        for is_rest, beats in words:
+            end_s = time_s + beats * section[0].beat_s
+            if not is_rest:
+                chord = next(chord for chord in reversed(chords) if chord.start_s <= time_s + 1e-6)
+                yield Note(time_s, end_s, 0, "", section[0].section.gain_db, opens), chord.label
+            time_s, opens = end_s, is_rest
 
 
-def _phrase_notes(phrase: list[Bar], singer: Singer, last_midi: int | None, rng: np.random.Generator) -> list[Note]:
-    notes: list[Note] = []
-    chords = [chord for bar in phrase for chord in bar.chords]
-    time_s, opens = phrase[0].start_s, True
-    for word in singer.phrase.split():
-        end_s = time_s + float(word.lstrip("r")) * phrase[0].beat_s
-        if word.startswith("r"):
-            opens = True
-        else:
-            chord = next(chord for chord in reversed(chords) if chord.start_s <= time_s + 1e-6)
-            last_midi = _next_pitch(chord.label, singer, last_midi, rng)
-            notes.append(Note(time_s, end_s, last_midi, str(rng.choice(list("aeo"))), phrase[0].section.gain_db, opens))
-            opens = False
-        time_s = end_s
-    return notes
-
-
-def _next_pitch(label: str, singer: Singer, last_midi: int | None, rng: np.random.Generator) -> int:
+def _next_pitch(chord: str, singer: Singer, last_midi: int | None, rng: np.random.Generator) -> int:
     """One of the two nearest other chord tones within the singer's range; the lowest root to begin with."""
-    tones = chord_tones(label)
+    tones = chord_tones(chord)
     reachable = [midi for midi in range(singer.lowest_midi, singer.highest_midi + 1) if midi % 12 in tones]
     if last_midi is None:
         return next(midi for midi in reachable if midi % 12 == tones[0])

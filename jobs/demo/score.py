@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import accumulate, chain, groupby
 
 NO_CHORD = "N"
 STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -14,6 +14,11 @@ def pitch_class(name: str) -> int:
     return (STEPS[name[0]] + name.count("#") - name[1:].count("b")) % 12
 
 
+def midi_number(name: str) -> int:
+    """MIDI number of a note such as F#4; C4 = 60."""
+    return pitch_class(name[:-1]) + 12 * (int(name[-1]) + 1)
+
+
 def chord_tones(label: str) -> tuple[int, ...]:
     """Pitch classes of a Harte label (Harte et al., ISMIR 2005), root first. KeyError if the quality is unknown."""
     root, _, quality = label.partition(":")
@@ -22,13 +27,26 @@ def chord_tones(label: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the form. ``chords`` holds bars separated by ``|``; the chords of a bar share it equally."""
+    """A part of the form.
+
+    ``chords`` holds bars separated by ``|``; the chords of a bar share it equally. ``melody`` names the notes to
+    sing, such as ``F#4``, as many as the phrases of the section need; without it the singer finds chord tones.
+    """
 
     type: str
     chords: str
+    melody: str = ""
     gain_db: float = 0.0
     sung: bool = False
     drums: bool = True
+
+    @property
+    def bar_chords(self) -> list[str]:
+        return self.chords.split("|")
+
+    @property
+    def num_bars(self) -> int:
+        return len(self.bar_chords)
 
 
 @dataclass(frozen=True)
@@ -36,7 +54,7 @@ class Singer:
     """A voice and how it phrases.
 
     ``phrase`` is the rhythm of every phrase in beats (``r`` marks a rest) and fills whole bars.
-    Notes that last ``SUSTAINED_S`` get the vibrato; its depth is half of peak to peak.
+    Sustained notes get the vibrato, whose depth is half of peak to peak. A longer vocal tract has lower formants.
     """
 
     phrase: str
@@ -58,6 +76,25 @@ class Mix:
     pad_db: float | None = -12.0
     voice_db: float = -3.0
 
+    @property
+    def is_unaccompanied(self) -> bool:
+        """Whether nothing with a pitch plays beside the voice."""
+        return self.bass_db is self.keys_db is self.pad_db is None
+
+
+@dataclass(frozen=True)
+class Release:
+    """What the tags of an album's songs share."""
+
+    artist: str = "Ada Quill"
+    album: str = "Low Tide Letters"
+    year: int = 2024
+    genre: str = "Pop"
+
+    @property
+    def copyright(self) -> str:
+        return f"CC0-1.0, {self.year} {self.artist}"
+
 
 @dataclass(frozen=True)
 class Song:
@@ -71,10 +108,7 @@ class Song:
     singer: Singer | None = None
     mix: Mix = field(default_factory=Mix)
     suffix: str = ".wav"
-    artist: str = "Ada Quill"
-    album: str = "Low Tide Letters"
-    year: int = 2024
-    genre: str = "Pop"
+    release: Release = field(default_factory=Release)
     track_number: int = 1
     loudness_lufs: float = -18.0
     rate_hz: int = 44100
@@ -87,15 +121,13 @@ class Song:
         return 60 / self.tempo_bpm
 
     @property
-    def num_bars(self) -> int:
-        return sum(1 for _ in bars(self))
-
-    @property
     def duration_s(self) -> float:
-        return self.lead_in_s + self.num_bars * self.beats_per_bar * self.beat_s + self.tail_s
+        num_bars = sum(section.num_bars for section in self.sections)
+        return self.lead_in_s + num_bars * self.beats_per_bar * self.beat_s + self.tail_s
 
     @property
     def file_name(self) -> str:
+        """Unique among songs with different titles and numbers."""
         return f"{self.track_number:02d} {self.title}{self.suffix}"
 
 
@@ -128,21 +160,35 @@ class Bar:
         return [self.start_s + beat * self.beat_s for beat in range(self.num_beats)]
 
 
+def section_bars(song: Song) -> list[list[Bar]]:
+    """The bars of every section, in order."""
+    first_bars = accumulate((section.num_bars for section in song.sections), initial=0)
+    return [
+        [_bar(song, section, first + number, number == 0, text) for number, text in enumerate(section.bar_chords)]
+        for first, section in zip(first_bars, song.sections, strict=False)
+    ]
+
+
 def bars(song: Song) -> Iterator[Bar]:
     """Every bar of the song, in order."""
-    index = 0
-    for section in song.sections:
-        for number, text in enumerate(section.chords.split("|")):
-            start_s = song.lead_in_s + index * song.beats_per_bar * song.beat_s
-            labels = text.split()
-            chord_s = song.beats_per_bar * song.beat_s / len(labels)
-            spans = [Span(start_s + i * chord_s, start_s + (i + 1) * chord_s, label) for i, label in enumerate(labels)]
-            yield Bar(start_s, song.beat_s, song.beats_per_bar, section, number == 0, tuple(spans))
-            index += 1
+    return chain.from_iterable(section_bars(song))
+
+
+def _bar(song: Song, section: Section, index: int, opens_section: bool, chords: str) -> Bar:
+    labels = chords.split()
+    bar_s = song.beats_per_bar * song.beat_s
+    starts_s = [song.lead_in_s + (index + i / len(labels)) * bar_s for i in range(len(labels) + 1)]
+    spans = tuple(Span(*span) for span in zip(starts_s, starts_s[1:], labels, strict=False))
+    return Bar(starts_s[0], song.beat_s, song.beats_per_bar, section, opens_section, spans)
 
 
 def chord_spans(song: Song) -> list[Span]:
-    """The chords from 0 to the end of the song without gaps, equal neighbours joined, N where nothing plays."""
+    """The chords from 0 to the end of the song without gaps, equal neighbours joined, N where none is played.
+
+    A voice alone has no chords, whatever its melody suggests.
+    """
+    if song.mix.is_unaccompanied:
+        return [Span(0.0, song.duration_s, NO_CHORD)]
     played = [(chord.start_s, chord.label) for bar in bars(song) for chord in bar.chords]
     every = [(0.0, NO_CHORD), *played, (song.duration_s - song.tail_s, NO_CHORD)]
     changes = [next(group) for _, group in groupby(every, key=lambda start: start[1])]

@@ -1,0 +1,58 @@
+"""The ``muze`` program: one module a command, exit 0 done, 1 failed, 2 bad arguments."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+
+from pipeline.errors import BadArgumentError, BuildFailedError, InterruptedBuildError
+
+COMMANDS = ("build",)
+"""Every command is a module of this name in ``jobs.commands`` with ``add_parser`` and ``run``."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    args = parser().parse_args(arguments)
+    try:
+        code: int = args.run(args)
+    except BadArgumentError as error:
+        return _complain(args.command, error, 2)
+    except BuildFailedError as error:
+        return _complain(args.command, error, 1)
+    except (InterruptedBuildError, KeyboardInterrupt):
+        return _complain(args.command, "interrupted; what was finished is kept, and the same command goes on", 1)
+    except BrokenPipeError:  # the reader of a pipe, such as head, has had enough
+        sys.stderr.close()
+        return 0
+    return code
+
+
+def _complain(command: str, problem: object, code: int) -> int:
+    print(f"muze {command}: {problem}", file=sys.stderr)
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(prog="muze", description="Folders of music in, queryable feature datasets out.")
+    top.add_argument("--version", action="version", version=f"muze {version('muze')}")
+    subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        command = import_module(f"jobs.commands.{name}")
+        doc = (command.__doc__ or "").strip()
+        sub = subparsers.add_parser(
+            name,
+            help=doc.splitlines()[0],
+            description=doc,
+            epilog=f"example: {command.EXAMPLE}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.add_arguments(sub)
+        sub.set_defaults(run=command.run)
+    return top
+
+
+if __name__ == "__main__":
+    sys.exit(main())

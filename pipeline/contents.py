@@ -1,0 +1,34 @@
+"""Which shards a reader sees: those of the current fingerprints, or those that a snapshot pins."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pipeline.dataset import Dataset
+from pipeline.delta import Shard
+from pipeline.errors import BadArgumentError
+from schemas.tables import TABLES
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A consistent choice of shards: one fingerprint a fragment, and the tables around them."""
+
+    fingerprints: Mapping[str, str]
+    """Fragment -> the fingerprint that is read, ``tracks`` first."""
+    tables: Mapping[str, list[Shard]]
+    """Fragment or system table -> its shards, perhaps none."""
+
+    def shards(self, table: str) -> list[Shard]:
+        """The shards of a table. Raises BadArgumentError if there is no such table."""
+        if table not in self.tables:
+            raise BadArgumentError(f"there is no table {table!r}: expected one of {', '.join(sorted(self.tables))}")
+        return self.tables[table]
+
+
+def current_contents(dataset: Dataset) -> Contents:
+    """What readers see now."""
+    current = dataset.current()
+    names = sorted(current, key=lambda name: (name != "tracks", name))
+    fragments = {name: dataset.shards(name, current[name]) for name in names}
+    around = {name: dataset.system_table(name).live() for name in TABLES}
+    return Contents({name: current[name] for name in names}, fragments | around)

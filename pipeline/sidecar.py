@@ -1,0 +1,55 @@
+"""Metadata kept beside the music: a CSV whose rows are joined to files by path."""
+
+import csv
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pipeline.discover import SourceFile
+from pipeline.errors import BadArgumentError
+from pipeline.uris import is_local, path_of_uri
+
+PATH_COLUMN = "path"
+
+
+def join_sidecar(files: Sequence[SourceFile], sidecar: str) -> tuple[list[SourceFile], int]:
+    """Attach the sidecar's row to every file it names; return the files and how many rows named none.
+
+    Paths are absolute, or relative to the sidecar's folder, or end a file's path (``000/000123.mp3``).
+    Raises BadArgumentError if the sidecar cannot be read or has no column ``path``.
+    """
+    rows = _read(sidecar)
+    by_path = {_local(file.uri): index for index, file in enumerate(files)}
+    by_ending = {_ending(path, depth): i for path, i in by_path.items() for depth in (1, 2, 3)}
+    joined, num_unmatched = list(files), 0
+    for row in rows:
+        path = row.pop(PATH_COLUMN)
+        index = by_path.get(os.path.join(os.path.dirname(os.path.abspath(sidecar)), path), by_path.get(path))
+        if index is None:
+            index = by_ending.get(os.path.normpath(path))
+        if index is None:
+            num_unmatched += 1
+        else:
+            kept = {key: value for key, value in row.items() if key and value}
+            joined[index] = replace(joined[index], metadata=json.dumps(kept, sort_keys=True))
+    return joined, num_unmatched
+
+
+def _read(sidecar: str) -> list[dict[str, str]]:
+    try:
+        with open(sidecar, newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadArgumentError(f"cannot read --metadata {sidecar!r}: {error}") from error
+    if rows and PATH_COLUMN not in rows[0]:
+        raise BadArgumentError(f"--metadata {sidecar!r} has columns {', '.join(rows[0])}: expected one named 'path'")
+    return rows
+
+
+def _local(uri: str) -> str:
+    return path_of_uri(uri) if is_local(uri) else uri
+
+
+def _ending(path: str, depth: int) -> str:
+    return os.sep.join(path.split(os.sep)[-depth:])

@@ -1,0 +1,5 @@
+"""TEMPORARY placeholder: overwrite me."""
+
+
+def signal_facts(audio):
+    return {}
