@@ -13,10 +13,11 @@ from typing import Any
 
 import psutil
 
-from pipeline.actor import ItemResult, StageActor, StageSpec
+from pipeline.actor import StageActor
 from pipeline.errors import BuildFailedError
 from pipeline.items import WorkItem
 from pipeline.ledger import Ledger
+from pipeline.worker import ItemResult, StageSpec
 
 _TEMP_PREFIX = "muze-ray-"
 _OBJECT_STORE_BYTES = 200 * 2**20  # only references and small rows travel
@@ -58,7 +59,7 @@ def _init(ray: Any, address: str, options: Mapping[str, Any]) -> None:
         try:
             ray.init(address=address, **options)
             return
-        except Exception as error:  # noqa: BLE001 - Ray raises bare ones
+        except Exception as error:
             ray.shutdown()
             if attempt + 1 == _START_ATTEMPTS or "timed out during startup" not in str(error):
                 raise BuildFailedError(f"no Ray cluster at {address!r}: {_last_line(error)}") from error

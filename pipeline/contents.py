@@ -32,3 +32,11 @@ def current_contents(dataset: Dataset) -> Contents:
     fragments = {name: dataset.shards(name, current[name]) for name in names}
     around = {name: dataset.system_table(name).live() for name in TABLES}
     return Contents({name: current[name] for name in names}, fragments | around)
+
+
+def newest_fingerprints(dataset: Dataset) -> dict[str, str]:
+    """Fragment -> its fingerprint in the newest build whose recipe had it; readers may not see it yet."""
+    found: dict[str, str] = {}
+    for run in dataset.runs():
+        found |= dict(run["fingerprints"] or [])
+    return found

@@ -28,6 +28,7 @@ _BUFFER_BYTES = 2**16
 _BLOCK_SAMPLES = 2**16
 _MAX_DAMAGED_SHARE = 0.02
 _MAX_DAMAGED_FREE = 3
+_MAX_DAMAGED_PLACES = 10
 
 _FULL_SCALE = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "dbl": 1.0}
 
@@ -159,10 +160,16 @@ def _frames(media: Media) -> Iterator[Any]:
 
 
 def _packets(media: Media) -> Iterator[Any]:
-    try:
-        yield from media.input.demux(media.stream)
-    except (av.FFmpegError, ValueError) as error:
-        raise Refused(Reason.DECODE, f"libav: {getattr(error, 'strerror', None) or error}") from error
+    """Yield the stream's packets; a damaged place in the container is passed over, up to ten of them."""
+    for _ in range(_MAX_DAMAGED_PLACES):
+        try:
+            yield from media.input.demux(media.stream)
+        except av.InvalidDataError:
+            continue
+        except (av.FFmpegError, ValueError) as error:
+            raise Refused(Reason.DECODE, f"libav: {getattr(error, 'strerror', None) or error}") from error
+        return
+    raise Refused(Reason.DECODE, f"its container is damaged in {_MAX_DAMAGED_PLACES} places or more")
 
 
 def _form(frame: Any) -> tuple[int, str, str]:

@@ -19,7 +19,8 @@ from pipeline.views import open_views
 _BATCH_ROWS = 2048  # small, as a row may hold a contour of ten thousand frames
 _READING_NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
 _NO_COLUMN = re.compile(
-    r'(?:Referenced column|have a column named|^Binder Error: [Cc]olumn) "(?P<name>[^"]*)"(?! must appear)', re.MULTILINE
+    r'(?:Referenced column|have a column named|^Binder Error: [Cc]olumn) "(?P<name>[^"]*)"(?! must appear)',
+    re.MULTILINE,
 )
 _NO_TABLE = re.compile(r'Table with name (?P<name>.*?) does not exist|Referenced table "(?P<alias>[^"]*)" not found')
 

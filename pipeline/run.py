@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from pipeline.actor import StageSpec
 from pipeline.cluster import ray_session, run_pass, start_ledger
 from pipeline.commits import Committer
 from pipeline.compact import compact
@@ -33,6 +32,7 @@ from pipeline.shards import write_plain
 from pipeline.sidecar import join_sidecar
 from pipeline.storage import Storage
 from pipeline.tally import Tally
+from pipeline.worker import StageSpec
 from schemas.fragments.tracks import TRACKS
 
 _COMMIT_INTERVAL_S = 3.0

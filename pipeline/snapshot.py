@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from pipeline.contents import Contents, current_contents
 from pipeline.dataset import Dataset
 from pipeline.delta import Shard
 from pipeline.errors import BadArgumentError, BuildFailedError
+from pipeline.shards import read_shards
 from pipeline.splits import DEFAULT_SHARES, Identity, assign, group_keys
 from pipeline.storage import Storage
 from pipeline.uris import printable
@@ -83,12 +82,8 @@ def _entry(shard: Shard) -> dict[str, Any]:
 
 def _version(dataset: Dataset, fragment: str, shards: list[Shard]) -> int | None:
     """The fragment's schema version, as the footer of a shard has it; None if there is no shard."""
-    if not shards:
-        return None
-    path = f"{fragment}/{shards[0].path}"
-    with dataset.storage.open(path) as file:
-        metadata = pq.read_schema(file).metadata
-    return int(metadata[b"version"])
+    found = read_shards(dataset.storage, fragment, shards[:1], [TRACK_ID])
+    return None if found is None else int(found.schema.metadata[b"version"])
 
 
 def _identities(storage: Storage, contents: Contents) -> list[Identity]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.actor import ItemResult
 from pipeline.plan import Plan
+from pipeline.worker import ItemResult
 from schemas.fragments.tracks import TRACKS
 
 

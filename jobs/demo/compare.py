@@ -86,11 +86,11 @@ def _music(song: Facts, row: Facts) -> dict[str, Check]:
 
 
 def _voice(song: Facts, row: Facts) -> dict[str, Check]:
-    breaths_s = [[breath["start_s"] for breath in _list(facts, "breaths")] for facts in (song, row)]
+    true_s, found_s = ([breath["start_s"] for breath in _list(facts, "breaths")] for facts in (song, row))
     return {
         "vibrato Hz": _near(song, row, "vibrato_rate_hz", 0.2),
         "vibrato cents": _near(song, row, "vibrato_depth_cents", 15),
-        "breaths": _score(f_measure(*breaths_s, BREATH_TOLERANCE_S), 0.9),
+        "breaths": _score(f_measure(true_s, found_s, BREATH_TOLERANCE_S), 0.9),
     }
 
 
@@ -124,7 +124,7 @@ def chord_overlap(truth: Sequence[Facts], found: Sequence[Facts]) -> float:
     This is the chord symbol recall of MIREX with the majmin vocabulary; sevenths count as their triads, and a
     found chord of another kind as wrong.
     """
-    total_s = sum(span["end_s"] - span["start_s"] for span in truth)
+    total_s: float = sum(span["end_s"] - span["start_s"] for span in truth)
     right_s = 0.0
     for one in truth:
         for other in found:

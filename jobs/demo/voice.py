@@ -18,7 +18,7 @@ FORMANTS_HZ = {
     "o": (570, 840, 2410, 3400, 4500),
 }
 BANDWIDTHS_HZ = np.array([80, 90, 120, 175, 250])
-HIGHEST_HARMONIC_HZ = 8000
+HIGHEST_HARMONIC_HZ = 6000
 VOWEL_CHANGE_S = 0.06
 ATTACK_S = 0.04
 BREATH_BAND_HZ = (1000, 4000)
@@ -62,7 +62,8 @@ def _formant_contours_hz(notes: list[Note], num_points: int) -> Contour:
     formants_hz = np.array([FORMANTS_HZ[note.vowel] for note in notes], float)[held]
     width = round(VOWEL_CHANGE_S * CONTROL_RATE_HZ)
     sums = np.cumsum(np.pad(formants_hz, ((width, 0), (0, 0)), mode="edge"), axis=0)
-    return (sums[width:] - sums[:-width]) / width
+    smooth: Contour = (sums[width:] - sums[:-width]) / width
+    return smooth
 
 
 def _loudness_contour(notes: list[Note], num_points: int) -> Contour:
@@ -100,7 +101,8 @@ def _vowel_gain(frequency_hz: Contour, formants_hz: Contour) -> Contour:
     """Magnitude of a cascade of resonances, 1 at 0 Hz, faded out towards ``HIGHEST_HARMONIC_HZ``."""
     relative = frequency_hz[:, None] / formants_hz
     resonances = np.abs(1 - relative**2 + 1j * relative * BANDWIDTHS_HZ / formants_hz)
-    return np.clip(8 * (1 - frequency_hz / HIGHEST_HARMONIC_HZ), 0, 1) / resonances.prod(axis=1)
+    gain: Contour = np.clip(8 * (1 - frequency_hz / HIGHEST_HARMONIC_HZ), 0, 1) / resonances.prod(axis=1)
+    return gain
 
 
 def _add_breath(voice: Signal, breath: Span, song: Song) -> None:
