@@ -35,7 +35,7 @@ _POLYPHASE = 4  # stride of the first convolution: four interleaved channels mak
 _BATCH_FRAMES = 32  # small enough for the intermediates of a batch to stay in the processor's caches
 _REACH_BINS = 11  # largest step of the path between two frames: 220 cents in 10 ms
 _MEAN_BINS = 4  # the pitch is a mean over so many bins on either side of the path
-_FLOOR = 1e-3  # probability below which a bin counts as impossible either way
+_FLOOR = 1e-2  # probability below which a bin counts as impossible either way
 
 
 def num_frames(num_samples: int) -> int:

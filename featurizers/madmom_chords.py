@@ -72,7 +72,7 @@ class ChordDecoder:
         ]
 
 
-def _marginals(field: Any, features: Floats) -> Doubles:
+def _marginals(field: Any, features: npt.NDArray[np.floating[Any]]) -> Doubles:
     """Posterior probabilities ``(frames, labels)`` of a linear-chain field by the forward-backward algorithm."""
     potentials = (features @ field.W + field.c).astype(np.float64)
     emissions = np.exp(potentials - potentials.max(axis=1, keepdims=True))

@@ -30,8 +30,8 @@ class LedgerWatch:
         self._ask("start", item_id, uri, fragment, _node_id(), limit_s)
         end_process_in(limit_s)
 
-    def claim(self, track_id: str, item_id: str) -> frozenset[str]:
-        claimed: frozenset[str] = self._ask("claim", track_id, item_id)
+    def claim(self, track_id: str, uri: str) -> frozenset[str]:
+        claimed: frozenset[str] = self._ask("claim", track_id, uri)
         return claimed
 
     def finish(self, item_id: str) -> None:

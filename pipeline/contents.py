@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pipeline.dataset import Dataset
 from pipeline.delta import Shard
 from pipeline.errors import BadArgumentError
+from schemas.fragments.tracks import TRACKS
 from schemas.tables import TABLES
 
 
@@ -28,7 +29,7 @@ class Contents:
 def current_contents(dataset: Dataset) -> Contents:
     """What readers see now."""
     current = dataset.current()
-    names = sorted(current, key=lambda name: (name != "tracks", name))
+    names = sorted(current, key=lambda name: name != TRACKS.name)  # the others stay in the order of their recipe
     fragments = {name: dataset.shards(name, current[name]) for name in names}
     around = {name: dataset.system_table(name).live() for name in TABLES}
     return Contents({name: current[name] for name in names}, fragments | around)

@@ -94,9 +94,7 @@ def collect_garbage(dataset: Dataset, dry_run: bool = False) -> Garbage:
         _refuse_if_busy(dataset, me)
         garbage = find_garbage(dataset)
         for name, shards in garbage.shards.items():
-            found = read_shards(dataset.storage, name, shards[:1], [])
-            assert found is not None
-            dataset.fragment_table(name, found.schema).commit([], remove=shards)
+            dataset.fragment_table(name).commit([], remove=shards)
         for index, path in enumerate(garbage.files):
             if index % _BUSY_CHECK_FILES == 0:
                 _refuse_if_busy(dataset, me)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from pipeline.discover import SourceFile
 
 MAX_TASKS = 64
-ITEM_COST_S = 60.0
+_MAX_COST_S = 60.0
+_MIN_COST_S = 2.0
+_ITEMS_AN_ACTOR = 6
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,12 @@ class WorkItem:
     tasks: tuple[Task, ...]
 
 
-def group(tasks: Iterable[Task], cost_s: float = ITEM_COST_S) -> Iterator[WorkItem]:
+def item_cost_s(total_s: float, num_actors: int) -> float:
+    """Compute an item should be worth: a minute, less where that would leave actors idle at the end."""
+    return min(_MAX_COST_S, max(_MIN_COST_S, total_s / (num_actors * _ITEMS_AN_ACTOR)))
+
+
+def group(tasks: Iterable[Task], cost_s: float) -> Iterator[WorkItem]:
     """Group tasks in order into items of about ``cost_s`` seconds of compute, at most 64 tasks each."""
     waiting: list[Task] = []
     for task in tasks:

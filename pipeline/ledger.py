@@ -84,12 +84,12 @@ class Ledger:
         """An actor has written the item's shards."""
         self._under_way.pop(item_id, None)
 
-    def claim(self, track_id: str, item_id: str) -> frozenset[str]:
-        """Return which fragments of a newly identified content this item shall compute.
+    def claim(self, track_id: str, uri: str) -> frozenset[str]:
+        """Return which fragments of a newly identified content shall be computed from this file.
 
-        None if another item of the run has the same content; an item that is retried keeps its claim.
+        None if another file of the run has the same content; a file that is tried again keeps its claim.
         """
-        if self._claims.setdefault(track_id, item_id) != item_id:
+        if self._claims.setdefault(track_id, uri) != uri:
             return frozenset()
         return self._fragments - self._done.get(track_id, frozenset())
 

@@ -50,6 +50,12 @@ def run_query(dataset: Dataset, sql: str, snapshot: str | None = None) -> Iterat
         yield Answer(schema, _batches(connection, sql, reader, schema))
 
 
+def query_table(dataset: Dataset, sql: str, snapshot: str | None = None) -> pa.Table:
+    """Answer a query, as ``run_query`` does, in one Arrow table."""
+    with run_query(dataset, sql, snapshot) as answer:
+        return pa.Table.from_batches(answer.batches, schema=answer.schema)
+
+
 def _batches(connection: Any, sql: str, reader: Any, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     with _explained(connection, sql):
         for batch in reader:
@@ -139,10 +145,10 @@ def _columns(connection: Any) -> dict[str, list[str]]:
 
 def _no_such(what: str, got: str, known: list[str]) -> str:
     """One sentence with the names there are, the closest first."""
-    close = difflib.get_close_matches(got.lower(), known, n=3, cutoff=0.5)
-    hint = f", did you mean {' or '.join(close)}?" if close else ","
+    close = difflib.get_close_matches(got.lower(), known, n=3)
+    hint = f" (did you mean {' or '.join(close)}?)" if close else ""
     rest = [name for name in known if name not in close]
-    return f"no {what} {got!r}{hint} there are {', '.join([*close, *rest])}"
+    return f"there is no {what} {got!r}{hint}: there are {', '.join([*close, *rest])}"
 
 
 def _first_line(message: object) -> str:

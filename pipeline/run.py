@@ -20,7 +20,7 @@ from pipeline.delta import Shard
 from pipeline.discover import Discovery, discover
 from pipeline.errors import BadArgumentError, BuildFailedError, InterruptedBuildError
 from pipeline.interrupt import Interruption
-from pipeline.items import group
+from pipeline.items import group, item_cost_s
 from pipeline.limits import Limits
 from pipeline.live import Presence, live_runs
 from pipeline.plan import Plan, State, Wishes, ledger_done, make_plan
@@ -110,7 +110,8 @@ class Build:
         with ray_session(options.address, options.limits.actor_memory_gib) as num_actors:
             ledger = start_ledger(self.run_id, ledger_done(self.state, self.wishes), self.wishes.fragments)
             spec = StageSpec(self.dataset.storage.root, options.recipe, options.max_duration_s, options.limits)
-            results = run_pass(list(group(self.plan.tasks)), spec, ledger, num_actors)
+            items = list(group(self.plan.tasks, item_cost_s(self.plan.cost_s, num_actors)))
+            results = run_pass(items, spec, ledger, num_actors)
             committed_s = time.monotonic()
             with progress.live(tally, ledger) as view:
                 for result in results:

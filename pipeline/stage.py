@@ -31,7 +31,7 @@ class Watch(Protocol):
 
     def start(self, item_id: str, uri: str, fragment: str, duration_s: float | None) -> None: ...
 
-    def claim(self, track_id: str, item_id: str) -> frozenset[str]: ...
+    def claim(self, track_id: str, uri: str) -> frozenset[str]: ...
 
 
 @dataclass
@@ -131,7 +131,7 @@ class _Visit:
 
     def _identify(self, track_id: str) -> None:
         if track_id != self.task.track_id:
-            self.fragments = self.stage.watch.claim(track_id, self.item_id)
+            self.fragments = self.stage.watch.claim(track_id, self.task.file.uri)
         self.track_id = track_id
 
     def _featurize(self, featurizer: Featurizer, sound: Sound) -> Features:

@@ -2,4 +2,4 @@
 
 
 def signal_facts(audio):
-    return {}
+    return {"duration_s": audio.duration_s}

@@ -44,6 +44,7 @@ def open_views(storage: Storage, contents: Contents) -> Iterator[Any]:
         connection.execute(f"SET temp_directory={_text(spill)}")
         connection.execute("SET python_enable_replacements=false")  # else SQL could name our variables
         connection.execute("SET autoinstall_known_extensions=false; SET autoload_known_extensions=false")
+        connection.execute("SET TimeZone='UTC'")
         connection.execute("ATTACH ':memory:' AS shards; USE shards")  # the rows as they were written
         for name, data in rows.items():
             connection.from_arrow(data).create_view(name)
@@ -122,7 +123,8 @@ def _tracks_view(columns: Sequence[str], doubled: bool) -> str:
         WITH seen AS (
             SELECT track_id,
                    list(uri ORDER BY uri) FILTER (WHERE missing_since IS NULL) AS uris,
-                   first(metadata ORDER BY missing_since IS NOT NULL, uri) FILTER (WHERE metadata IS NOT NULL) AS metadata
+                   first(metadata ORDER BY missing_since IS NOT NULL, uri) FILTER (WHERE metadata IS NOT NULL)
+                       AS metadata
             FROM files WHERE track_id IS NOT NULL GROUP BY track_id),
         written AS (SELECT * FROM shards.tracks {_once(doubled)})
         SELECT track_id, coalesce(uris, []) AS uris, {shown}, metadata FROM written LEFT JOIN seen USING (track_id)"""

@@ -2,19 +2,24 @@
 
 import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from harness import STUB_RECIPE, assert_same, committed_doubles, dump, write_recipe, write_tone, write_tones
+from inline import inline_build, without_ray
+from stubs import Peaks
 
 import pipeline.commits
 import pipeline.compact
-from harness import STUB_RECIPE, assert_same, committed_doubles, dump, write_recipe, write_tone, write_tones
-from inline import inline_build, without_ray
+from jobs.named_recipes import load_recipe
 from pipeline.accounts import files_by_uri, standing_failures
-from pipeline.dataset import open_dataset
+from pipeline.dataset import Dataset, open_dataset
+from pipeline.delta import Shard
 from pipeline.errors import BadArgumentError
-from stubs import Peaks
+from pipeline.run import BuildOptions, prepare
+from pipeline.shards import read_shards
 
 
 @pytest.fixture(autouse=True)
@@ -202,25 +207,20 @@ def test_adding_a_compacted_shard_again_adds_nothing(bench: Bench, monkeypatch: 
     bench.build()
     assert all(len(dataset.shards(name)) == 1 for name in old), "compacted"
     before = dump(bench.out)
-    build = __import__("inline").prepare(
-        __import__("inline").BuildOptions([str(bench.music)], str(bench.out), __import__("inline").load_recipe(str(bench.recipe)))
-    )
-    committer = pipeline.commits.Committer(dataset, build.options.recipe, "again", build.state.track_ids)
-    with_ids = {
-        name: type(shards[0])(
-            shards[0].path, shards[0].num_bytes, shards[0].num_rows, shards[0].fingerprint, _ids(dataset, name, shards[0])
-        )
-        for name, shards in old.items()
-    }
+    options = BuildOptions([str(bench.music)], str(bench.out), load_recipe(str(bench.recipe)))
+    committer = pipeline.commits.Committer(dataset, options.recipe, "again", prepare(options).state.track_ids)
+    with_ids = {name: replace(shards[0], track_ids=_ids(dataset, name, shards[0])) for name, shards in old.items()}
     committer.add(with_ids, [], [])
     committer.flush()
     assert all(count == 0 for count in committed_doubles(dataset).values())
     assert_same(dump(bench.out), before)
 
 
-def _ids(dataset: Any, name: str, shard: Any) -> tuple[str, ...]:
-    from pipeline.shards import read_shards
+def _crash(*_: object) -> None:
+    raise SystemExit(9)
 
+
+def _ids(dataset: Dataset, name: str, shard: Shard) -> tuple[str, ...]:
     return tuple(read_shards(dataset.storage, name, [shard], ["track_id"])["track_id"].to_pylist())
 
 
@@ -228,7 +228,7 @@ def test_a_crash_between_shard_and_commit_loses_and_doubles_nothing(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setattr(pipeline.commits.Committer, "flush", lambda self: (_ for _ in ()).throw(SystemExit(9)))
+        broken.setattr(pipeline.commits.Committer, "flush", _crash)
         with pytest.raises(SystemExit):
             bench.build()
     written = list((bench.out / "power").rglob("*.parquet"))

@@ -2,6 +2,7 @@
 
 import itertools
 from types import SimpleNamespace
+from typing import Any
 
 import mir_eval
 import numpy as np
@@ -15,6 +16,7 @@ from featurizers.madmom_chords import _marginals
 from schemas.fragments.harmony import HARMONY
 
 RATE_HZ = 44100
+CHORD_S = 2.4
 ROOTS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 STEPS = {"maj": (0, 4, 7), "min": (0, 3, 7)}
 # degrees in semitones above the tonic: I IV V I vi ii V I, and i iv V i VI III V i
@@ -31,21 +33,24 @@ def inputs(samples: np.ndarray, rate_hz: int = RATE_HZ) -> Inputs:
     return Inputs(Sound({"mix": Audio(np.atleast_2d(samples).astype(np.float32), rate_hz)}))
 
 
-def tone(hz: float, duration_s: float) -> np.ndarray:
+def strum(pitches: list[int], duration_s: float) -> np.ndarray:
+    """Decaying tones of ten partials at MIDI pitches."""
     time_s = np.arange(round(duration_s * RATE_HZ)) / RATE_HZ
-    partials = [np.sin(2 * np.pi * hz * partial * time_s) / partial for partial in range(1, 9)]
+    frequencies_hz = [440 * 2 ** ((pitch - 69) / 12) for pitch in pitches]
+    partials = [np.sin(2 * np.pi * hz * k * time_s + k) / k for hz in frequencies_hz for k in range(1, 11)]
     fades = np.minimum(1, np.minimum(time_s, duration_s - time_s) / 0.01)
-    return np.sum(partials, axis=0) * fades * np.exp(-time_s)
+    sound: np.ndarray = 0.05 * np.sum(partials, axis=0) * fades * np.exp(-time_s)
+    return sound
 
 
-def song(tonic: int, progression: tuple[tuple[int, str], ...], chord_s: float = 2.0) -> np.ndarray:
-    """Each chord in the octave above middle C, over its root two octaves lower."""
-    chords = []
+def song(tonic: int, progression: tuple[tuple[int, str], ...], chord_s: float = CHORD_S) -> np.ndarray:
+    """Four strums a chord: its notes in two octaves over a bass."""
+    bars = []
     for degree, quality in progression:
         root = (tonic + degree) % 12
-        pitches = [48 + root - 12, *(60 + (root + step) % 12 for step in STEPS[quality])]
-        chords.append(np.sum([tone(440 * 2 ** ((pitch - 69) / 12), chord_s) for pitch in pitches], axis=0))
-    return 0.1 * np.concatenate(chords)
+        notes = [octave + (root + step) % 12 for octave in (48, 60) for step in STEPS[quality]]
+        bars += 4 * [strum([36 + root, *notes], chord_s / 4)]
+    return np.concatenate(bars)
 
 
 @pytest.mark.parametrize(("tonic", "mode"), [(0, 0), (2, 0), (6, 0), (9, 0), (0, 1), (4, 1), (7, 1), (11, 1)])
@@ -56,7 +61,7 @@ def test_key_chords_and_chroma_of_a_cadence(harmony: Extract, tonic: int, mode: 
 
     assert row["key_index"] == tonic + 12 * mode
     assert row["key"] == KEYS[row["key_index"]]
-    assert row["key_confidence"] > 0.5
+    assert 0.2 < row["key_confidence"] <= 1
     assert chord_recall(row["chords"], tonic, progression) >= 0.97
     assert all(span["confidence"] > 0.5 for span in row["chords"])
     sounding = np.zeros(12)
@@ -68,12 +73,14 @@ def test_key_chords_and_chroma_of_a_cadence(harmony: Extract, tonic: int, mode: 
     assert len(pa.Table.from_pylist([{"track_id": "a", **row}], HARMONY.schema)) == 1
 
 
-def chord_recall(spans: list[dict], tonic: int, progression: tuple[tuple[int, str], ...], chord_s: float = 2.0) -> float:
-    starts_s = chord_s * np.arange(len(progression))
+def chord_recall(spans: list[dict[str, Any]], tonic: int, progression: tuple[tuple[int, str], ...]) -> float:
+    """Weighted recall of major and minor chords; times rounded because mir_eval takes float noise for overlap."""
+    edges_s = CHORD_S * np.arange(len(progression) + 1)
     labels = [f"{ROOTS[(tonic + degree) % 12]}:{quality}" for degree, quality in progression]
+    truth = np.stack([edges_s[:-1], edges_s[1:]], axis=1)
     found = np.array([(span["start_s"], span["end_s"]) for span in spans])
-    truth = np.stack([starts_s, starts_s + chord_s], axis=1)
-    return mir_eval.chord.evaluate(truth, labels, found, [span["label"] for span in spans])["majmin"]
+    found_labels = [span["label"] for span in spans]
+    return float(mir_eval.chord.evaluate(truth.round(6), labels, found.round(6), found_labels)["majmin"])
 
 
 def test_spans_are_contiguous_from_start_to_end(harmony: Extract) -> None:
@@ -120,7 +127,11 @@ def test_marginals_equal_the_sum_over_all_sequences() -> None:
     rng = np.random.default_rng(2)
     labels, frames = range(3), 4
     field = SimpleNamespace(
-        W=rng.normal(size=(2, 3)), c=rng.normal(size=3), A=rng.normal(size=(3, 3)), pi=rng.normal(size=3), tau=rng.normal(size=3)
+        W=rng.normal(size=(2, 3)),
+        c=rng.normal(size=3),
+        A=rng.normal(size=(3, 3)),
+        pi=rng.normal(size=3),
+        tau=rng.normal(size=3),
     )
     features = rng.normal(size=(frames, 2))
     weights = np.zeros((frames, 3))

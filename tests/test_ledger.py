@@ -72,7 +72,7 @@ def test_a_finished_item_leaves_no_strike() -> None:
         assert book.begin("item") == {}
 
 
-def test_a_content_is_claimed_by_one_item_which_may_ask_again() -> None:
+def test_a_content_is_claimed_by_one_file_which_may_ask_again() -> None:
     book = ledger(done={"t": frozenset({"a"})})
     assert book.claim("t", "first") == {"b"}
     assert book.claim("t", "second") == frozenset()

@@ -6,11 +6,11 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from stubs import Power
 
 from jobs.named_recipes import load_recipe
 from pipeline.errors import BadArgumentError
 from pipeline.recipe import Recipe, parse_recipe
-from stubs import Power
 
 STUBS = {
     "decibels": {"featurizer": "stubs:Decibels"},
@@ -30,7 +30,7 @@ def changed(one: Recipe, other: Recipe) -> set[str]:
 def test_what_is_read_comes_first_whatever_the_order_in_the_file() -> None:
     order = [featurizer.writes.name for featurizer in recipe().featurizers]
     assert order.index("power") < order.index("decibels")
-    assert list(recipe().fragments)[0] == "tracks"
+    assert next(iter(recipe().fragments)) == "tracks"
 
 
 def test_a_setting_changes_its_fragment_and_its_readers_only() -> None:

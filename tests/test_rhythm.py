@@ -1,5 +1,8 @@
 """Rhythm on drums and chords rendered here, with known beats."""
 
+from functools import cache
+from typing import Any
+
 import mir_eval
 import numpy as np
 import pyarrow as pa
@@ -13,8 +16,9 @@ from featurizers.rhythm import Rhythm, tempo_line
 from schemas.fragments.rhythm import RHYTHM
 
 RATE_HZ = 44100
+DURATION_S = 16
 FIRST_BEAT_S = 0.35
-NO_PULSE = {
+NO_PULSE: dict[str, Any] = {
     "tempo_bpm": None,
     "tempo_confidence": None,
     "beats_s": [],
@@ -33,18 +37,18 @@ def inputs(samples: np.ndarray, rate_hz: int = RATE_HZ) -> Inputs:
     return Inputs(Sound({"mix": Audio(np.atleast_2d(samples).astype(np.float32), rate_hz)}))
 
 
-def beat_times_s(bpm: float, duration_s: float) -> np.ndarray:
-    return np.arange(FIRST_BEAT_S, duration_s - 0.2, 60 / bpm)
+def beat_times_s(bpm: float) -> np.ndarray:
+    return np.arange(FIRST_BEAT_S, DURATION_S - 0.2, 60 / bpm)
 
 
-def drums(numbers: np.ndarray, times_s: np.ndarray, duration_s: float) -> np.ndarray:
+def drums(numbers: np.ndarray, times_s: np.ndarray) -> np.ndarray:
     """Kick on one, snare on the other strong beats, hats in eighths, and a new triad every bar."""
     rng = np.random.default_rng(7)
     time_s = np.arange(int(0.2 * RATE_HZ)) / RATE_HZ
     kick = np.sin(2 * np.pi * (50 * time_s - 2 * np.exp(-30 * time_s))) * np.exp(-18 * time_s)
     snare = 0.4 * rng.standard_normal(len(time_s)) * np.exp(-25 * time_s)
     hat = 0.1 * np.diff(rng.standard_normal(len(time_s)), prepend=0) * np.exp(-80 * time_s)
-    song = np.zeros(int(duration_s * RATE_HZ))
+    song = np.zeros(DURATION_S * RATE_HZ)
     beat_s = times_s[1] - times_s[0]
     for number, at_s in zip(numbers, times_s, strict=True):
         add(song, at_s, kick if number == 1 else snare)
@@ -52,14 +56,17 @@ def drums(numbers: np.ndarray, times_s: np.ndarray, duration_s: float) -> np.nda
         add(song, at_s + beat_s / 2, hat)
     for bar, at_s in enumerate(times_s[numbers == 1]):
         add(song, at_s, triad((0, 5, 7, 0)[bar % 4], beat_s * numbers.max()))
-    return song / np.abs(song).max()
+    song /= np.abs(song).max()
+    return song
 
 
+@cache
 def triad(root: int, duration_s: float) -> np.ndarray:
     time_s = np.arange(int(duration_s * RATE_HZ)) / RATE_HZ
     pitches_hz = [220 * 2 ** ((root + step) / 12) for step in (-12, 0, 4, 7)]
-    tones = [np.sin(2 * np.pi * hz * partial * time_s) / partial for hz in pitches_hz for partial in range(1, 8)]
-    return 0.1 * np.sum(tones, axis=0) * np.exp(-time_s) * np.minimum(1, (duration_s - time_s) / 0.02)
+    tones = [np.sin(2 * np.pi * hz * partial * time_s) / partial for hz in pitches_hz for partial in range(1, 7)]
+    sound: np.ndarray = 0.1 * np.sum(tones, axis=0) * np.exp(-time_s) * np.minimum(1, (duration_s - time_s) / 0.02)
+    return sound
 
 
 def add(song: np.ndarray, at_s: float, sound: np.ndarray) -> None:
@@ -70,9 +77,9 @@ def add(song: np.ndarray, at_s: float, sound: np.ndarray) -> None:
 @pytest.mark.parametrize("beats_per_bar", [3, 4])
 @pytest.mark.parametrize("bpm", [75, 96, 120, 143, 168, 200])
 def test_beats_bars_and_tempo_of_drums_are_found(rhythm: Extract, bpm: float, beats_per_bar: int) -> None:
-    times_s = beat_times_s(bpm, duration_s=20)
+    times_s = beat_times_s(bpm)
     numbers = np.arange(len(times_s)) % beats_per_bar + 1
-    (row,) = rhythm([inputs(drums(numbers, times_s, duration_s=20))])
+    (row,) = rhythm([inputs(drums(numbers, times_s))])
 
     assert row["tempo_bpm"] == pytest.approx(bpm, abs=0.1)
     assert row["tempo_confidence"] > 0.9
@@ -131,7 +138,9 @@ def test_line_survives_jitter_and_dropped_beats(
 
 def test_confidence_falls_as_beats_stray() -> None:
     rng = np.random.default_rng(0)
-    confidences = [tempo_line((np.arange(100) + rng.normal(0, stray, 100)).tolist())[1] for stray in (0, 0.02, 0.05, 0.1)]
+    confidences = [
+        tempo_line((np.arange(100) + rng.normal(0, stray, 100)).tolist())[1] for stray in (0, 0.02, 0.05, 0.1)
+    ]
     assert confidences[0] == pytest.approx(1)
     assert confidences[2] == pytest.approx(0.5, abs=0.1)
     assert confidences == sorted(confidences, reverse=True)

@@ -180,6 +180,7 @@ def short_song(seed: int = 0, suffix: str = ".wav") -> Song:
         sections=(Section("verse", verse, gain_db=-3, sung=True), Section("chorus", chorus, sung=True)),
         singer=Singer(rhythm, vibrato_rate_hz=5.5, vibrato_depth_cents=depth_cents),
         suffix=suffix,
+        rate_hz=48000 if suffix == ".opus" else 44100,
         track_number=seed % 99 + 1,
         release=Release(album="Sketches"),
         seed=seed,

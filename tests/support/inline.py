@@ -26,8 +26,8 @@ class _Watch:
     def start(self, item_id: str, uri: str, fragment: str, duration_s: float | None) -> None:
         self._ledger.start(item_id, uri, fragment, "here", 3600)
 
-    def claim(self, track_id: str, item_id: str) -> frozenset[str]:
-        return self._ledger.claim(track_id, item_id)
+    def claim(self, track_id: str, uri: str) -> frozenset[str]:
+        return self._ledger.claim(track_id, uri)
 
 
 @contextlib.contextmanager

@@ -36,6 +36,7 @@ class Power(Featurizer):
 
     gain: float = 1.0
     sleep_s: float = 0.0
+    cost: ClassVar[float] = 20.0
     writes: ClassVar[Fragment] = Fragment(
         "power", 1, "Mean power.", (column("power", pa.float64(), doc="Mean square of the samples."),)
     )

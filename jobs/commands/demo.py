@@ -1,0 +1,62 @@
+"""Show muze at work: build a dataset of songs rendered on the spot, look at it, and hold it against the truth.
+
+With --music it takes a folder of yours, and has no truth to compare with.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from jobs.demo.compare import compare, table
+from jobs.demo.write import render_songs
+from pipeline.query import open_views
+
+EXAMPLE = "muze demo --out demo"
+QUERIES = (
+    "select title, tempo_bpm, time_signature, key, round(loudness_lufs, 1) as lufs from features order by tempo_bpm",
+    "select title, unnest(chords[1:4], recursive := true) from features where key like '%minor' order by title",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--music", type=Path, metavar="FOLDER", help="analyse this instead of rendered songs")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where songs and dataset go")
+
+
+def run(args: argparse.Namespace) -> int:
+    console = Console(highlight=False)
+    dataset = args.out / "dataset"
+    music = args.music
+    if music is None:
+        console.print("rendering songs ...")
+        music = render_songs(args.out)
+    code = _show("build", str(music), "--out", str(dataset), "--recipe", "bundled")
+    if code == 0:
+        code = _show("status", str(dataset))
+        for sql in QUERIES:
+            code = code or _show("query", str(dataset), sql)
+    if code == 0 and args.music is None:
+        _compare(args.out / "truth.json", dataset, console)
+    return code
+
+
+def _show(*words: str) -> int:
+    """Run a muze command line as a person would, after showing it."""
+    from jobs.main import main
+
+    print("\n$ muze", *(f'"{word}"' if " " in word else word for word in words), flush=True)
+    sys.stderr.flush()
+    return main(words)
+
+
+def _compare(truth: Path, dataset: Path, console: Console) -> None:
+    with open_views(str(dataset)) as views:
+        rows = views.sql("select * from features").fetch_arrow_table().to_pylist()
+    comparisons = compare(json.loads(truth.read_text()), rows)
+    console.print()
+    console.print(table(comparisons))
+    checks = [check for comparison in comparisons for check in comparison.checks.values()]
+    console.print(f"{sum(check.is_right for check in checks)} of {len(checks)} checks right")

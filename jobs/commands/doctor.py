@@ -1,0 +1,53 @@
+"""Check that this machine has what muze needs, and show what the licences of the weights allow."""
+
+import argparse
+import json
+from dataclasses import asdict
+from typing import Any
+
+from featurizers.weights import WEIGHTS, revision
+from jobs.checks import FAIL, Check, check_machine
+from jobs.tables import render
+
+EXAMPLE = "muze doctor"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--ray", action="store_true", help="also start Ray on this machine, which takes seconds")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON on stdout")
+
+
+def run(args: argparse.Namespace) -> int:
+    checks = check_machine(args.ray)
+    failed = [check for check in checks if check.state == FAIL]
+    if args.json:
+        document = {"ok": not failed, "checks": [asdict(check) for check in checks], "weights": licences()}
+        print(json.dumps(document))
+    else:
+        print(_text(checks))
+    return 1 if failed else 0
+
+
+def licences() -> list[dict[str, Any]]:
+    """What every weight file is, where it is from, and what its licence allows."""
+    return [
+        {
+            "name": weight.name,
+            "revision": revision(weight.name),
+            "size_bytes": sum(file.size_bytes for file in weight.files),
+            "source": weight.source,
+            "licence": weight.licence,
+            "commercial_use": weight.commercial_use,
+            "licence_note": weight.licence_note,
+        }
+        for weight in WEIGHTS.values()
+    ]
+
+
+def _text(checks: list[Check]) -> str:
+    lines = [f"{check.state:<5} {check.name}: {check.detail}" for check in checks]
+    weights = [row | {"commercial_use": "yes" if row["commercial_use"] else "no"} for row in licences()]
+    lines += ["", render(("name", "licence", "commercial_use", "source"), weights), ""]
+    num_failed = sum(check.state == FAIL for check in checks)
+    lines.append(f"{num_failed} checks failed" if num_failed else "all is well")
+    return "\n".join(lines)

@@ -1,0 +1,18 @@
+"""Rendered songs that every test may read."""
+
+from pathlib import Path
+
+import pytest
+
+from jobs.demo.songs import short_song
+from jobs.demo.write import render_songs
+
+SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a")
+
+
+@pytest.fixture(scope="session")
+def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``music/``, one short song in each format, and ``truth.json``; rendered when first asked for."""
+    folder = tmp_path_factory.mktemp("songs")
+    render_songs(folder, [short_song(seed, suffix) for seed, suffix in enumerate(SUFFIXES)])
+    return folder
