@@ -41,7 +41,7 @@ class Level(Featurizer):
     """
 
     writes = LEVEL
-    cost = 0.005
+    cost = 0.008
 
     def load(self) -> Extract:
         import pyloudnorm  # noqa: F401 - paid for here, not by the first track

@@ -35,7 +35,7 @@ class Timbre(Featurizer):
     """
 
     writes = TIMBRE
-    cost = 0.02
+    cost = 0.015
 
     def load(self) -> Extract:
         import librosa  # noqa: F401 - paid for here, not by the first track

@@ -1,5 +1,6 @@
 """The numbers of a run: what was done, what failed, what it took."""
 
+import resource
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -80,6 +81,7 @@ class Tally:
             "fragments": {name: self._fragment(name) for name in self.fragments},
             "decodes": self.num_decodes,
             "peak_actor_gib": round(self.peak_actor_gib, 3),
+            "peak_driver_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 3),
         }
 
     def _fragment(self, name: str) -> dict[str, Any]:

@@ -86,8 +86,6 @@ def _drums(song: Song) -> Iterator[Hit]:
     kit = {name: getattr(instruments, name)(song.rate_hz) for name in ("kick", "snare", "hat", "crash")}
     pattern = THREE if song.beats_per_bar == 3 else FOUR
     for bar in bars(song):
-        if not bar.section.drums:
-            continue
         if bar.opens_section:
             yield bar.start_s, 0.5 * _gain(bar), kit["crash"]
         for beat, beat_s in enumerate(bar.beats_s):

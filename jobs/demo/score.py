@@ -38,7 +38,6 @@ class Section:
     melody: str = ""
     gain_db: float = 0.0
     sung: bool = False
-    drums: bool = True
 
     @property
     def bar_chords(self) -> list[str]:

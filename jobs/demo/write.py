@@ -7,7 +7,6 @@ from pathlib import Path
 
 import av
 import mutagen
-import mutagen.flac
 import mutagen.id3
 import mutagen.mp4
 import mutagen.ogg
