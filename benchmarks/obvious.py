@@ -17,23 +17,23 @@ import torch
 import torchcrepe
 from resemblyzer import VoiceEncoder, preprocess_wav
 
-from featurizers.madmom_compat import load_madmom
+from featurizers.madmom_compat import madmom_names
 
 
 class Models:
     """Everything that is worth loading once."""
 
     def __init__(self) -> None:
-        load_madmom()
-        from madmom.features.chords import CNNChordFeatureProcessor, CRFChordRecognitionProcessor
-        from madmom.features.downbeats import DBNDownBeatTrackingProcessor, RNNDownBeatProcessor
-        from madmom.features.key import CNNKeyRecognitionProcessor
+        with madmom_names():
+            from madmom.features.chords import CNNChordFeatureProcessor, CRFChordRecognitionProcessor
+            from madmom.features.downbeats import DBNDownBeatTrackingProcessor, RNNDownBeatProcessor
+            from madmom.features.key import CNNKeyRecognitionProcessor
 
-        self.downbeats = RNNDownBeatProcessor()
-        self.bars = DBNDownBeatTrackingProcessor(beats_per_bar=[3, 4], fps=100)
-        self.key = CNNKeyRecognitionProcessor()
-        self.chord_features = CNNChordFeatureProcessor()
-        self.chords = CRFChordRecognitionProcessor()
+            self.downbeats = RNNDownBeatProcessor()
+            self.bars = DBNDownBeatTrackingProcessor(beats_per_bar=[3, 4], fps=100)
+            self.key = CNNKeyRecognitionProcessor()
+            self.chord_features = CNNChordFeatureProcessor()
+            self.chords = CRFChordRecognitionProcessor()
         self.voice = VoiceEncoder("cpu", verbose=False)
 
 

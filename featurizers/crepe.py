@@ -12,6 +12,7 @@ Shapes in this file: ``B`` frames of a batch, ``T`` frames of a track, ``C`` cha
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -79,7 +80,8 @@ class Crepe:
         x = x.reshape(len(x), -1, _POLYPHASE).transpose(1, 2)  # (B, C=4, P=256)
         for layer in self._layers:
             x = layer(x)
-        return self._classifier(x.transpose(1, 2).flatten(1)).sigmoid()
+        probabilities: Tensor = self._classifier(x.transpose(1, 2).flatten(1)).sigmoid()
+        return probabilities
 
 
 def _batches(samples: Floats) -> Iterator[Floats]:
@@ -110,7 +112,7 @@ class _Layer:
         before = 31  # zeros that the network puts in front of the frame
         if convolution.stride[0] == _POLYPHASE:
             # 254 zeros in front; two more at both ends of the kernel make whole groups of four samples.
-            kernels = torch.nn.functional.pad(kernels, (2, 2)).unflatten(2, (-1, _POLYPHASE))[:, 0].transpose(1, 2)
+            kernels = torch.nn.functional.pad(kernels, (2, 2)).reshape(len(kernels), -1, _POLYPHASE).transpose(1, 2)
             before = 64
         num_taps = kernels.shape[2]
         period = num_positions + num_taps // 2  # taps that reach past an end must wrap around into the zeros
@@ -133,7 +135,7 @@ class _Layer:
         num_frames, num_frequencies = len(x), len(self.spectrum)
         # Transposed as a matrix, since torch copies other permutations of three axes several times slower.
         spectrum = torch.fft.rfft(x, n=self.period).flatten(0, 1).t().contiguous()
-        spectrum = torch.bmm(spectrum.unflatten(1, (num_frames, -1)), self.spectrum)
+        spectrum = torch.bmm(spectrum.view(num_frequencies, num_frames, -1), self.spectrum)
         spectrum = spectrum.flatten(1).t().contiguous().view(num_frames, -1, num_frequencies)
         y = torch.fft.irfft(spectrum, n=self.period)[..., : self.num_positions]
         y = y.add_(self.bias).relu_().mul_(self.scale).add_(self.shift)
@@ -172,7 +174,7 @@ def likeliest_path(scores: Floats) -> npt.NDArray[np.intp]:
     previous = padded[_REACH_BINS:-_REACH_BINS]
     candidates = np.empty((len(steps), scores.shape[1]), np.float32)
     reachable = sliding_window_view(padded, scores.shape[1])  # row k: the bins that step k comes from
-    for before, now in zip(scores, scores[1:], strict=False):
+    for before, now in pairwise(scores):
         previous[:] = before - before.max()
         np.add(reachable, steps[:, None], out=candidates)
         now += candidates.max(axis=0)

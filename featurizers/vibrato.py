@@ -100,7 +100,7 @@ def vibrato_of(cents: Contour, hop_s: float) -> VibratoNote | None:
     envelope = _envelope(swing, rate_hz, hop_s)
     modulated = envelope > _HALF * np.percentile(envelope, 90)
     depth_cents = float(np.median(envelope[modulated]))
-    if depth_cents < MIN_DEPTH_CENTS or modulated.sum() * hop_s * rate_hz < MIN_CYCLES:
+    if depth_cents < MIN_DEPTH_CENTS or modulated.sum() * hop_s * rate_hz < _ENVELOPE_CYCLES:
         return None
     return VibratoNote(rate_hz, depth_cents, int(modulated.sum()))
 
@@ -108,7 +108,8 @@ def vibrato_of(cents: Contour, hop_s: float) -> VibratoNote | None:
 def _hann(num_frames: int) -> Contour:
     """Hann window without its zeros, summing to one."""
     window = np.hanning(num_frames + 2)[1:-1]
-    return window / window.sum()
+    normalised: Contour = window / window.sum()
+    return normalised
 
 
 def _spectral_peak(swing: Contour, hop_s: float) -> tuple[float, float]:

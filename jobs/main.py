@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from pipeline.errors import BadArgumentError, BuildFailedError, InterruptedBuildError
 
-COMMANDS = ("build",)
+COMMANDS = ("build", "status", "failures", "query", "snapshot", "schema", "gc", "submit", "doctor", "demo")
 """Every command is a module of this name in ``jobs.commands`` with ``add_parser`` and ``run``."""
 
 

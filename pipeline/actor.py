@@ -1,13 +1,16 @@
 """A worker as a Ray actor: it announces its steps to the ledger, and keeps the limits on time and memory."""
 
+import os
 import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pipeline.items import WorkItem
-from pipeline.limits import Limits, MemoryGuard, cancel_end, end_process_in
+from pipeline.ledger import StruckOut
+from pipeline.limits import Limits, MemoryGuard, StepTimer
 from pipeline.reasons import Reason
 from pipeline.worker import ItemResult, StageSpec, Worker
 
@@ -21,20 +24,23 @@ class LedgerWatch:
     ledger: Any
     limits: Limits
     max_duration_s: float
+    timer: StepTimer
 
-    def begin(self, item_id: str) -> Any:
-        return self._ask("begin", item_id)
+    def begin(self, item_id: str) -> Mapping[tuple[str, str], StruckOut]:
+        struck_out: Mapping[tuple[str, str], StruckOut] = self._ask("begin", item_id, self.timer.take(item_id))
+        return struck_out
 
     def start(self, item_id: str, uri: str, fragment: str, duration_s: float | None) -> None:
         limit_s = self.limits.step_s(duration_s, self.max_duration_s)
         self._ask("start", item_id, uri, fragment, _node_id(), limit_s)
-        end_process_in(limit_s)
+        self.timer.arm(limit_s)
 
     def claim(self, track_id: str, uri: str) -> frozenset[str]:
         claimed: frozenset[str] = self._ask("claim", track_id, uri)
         return claimed
 
     def finish(self, item_id: str) -> None:
+        self.timer.release()
         self._ask("finish", item_id)
 
     def blame(self, item_id: str, reason: Reason) -> None:
@@ -52,11 +58,19 @@ def _node_id() -> str:
     return str(ray.get_runtime_context().get_node_id())
 
 
+def _session_folder() -> str:
+    """Ray's folder for this cluster on this machine; actors that follow each other share it."""
+    from ray._private import worker
+
+    return str(worker._global_node.get_session_dir_path())
+
+
 class StageActor:
     """``map_batches`` class: one pickled work item in, one pickled ``ItemResult`` out."""
 
     def __init__(self, spec: StageSpec, ledger: Any) -> None:
-        self._watch = LedgerWatch(ledger, spec.limits, spec.max_duration_s)
+        timer = StepTimer(os.path.join(_session_folder(), f"muze-{spec.run_id}"))
+        self._watch = LedgerWatch(ledger, spec.limits, spec.max_duration_s, timer)
         self._worker = Worker(spec, self._watch)
         self._item_id = ""
         self._memory = MemoryGuard(spec.limits.actor_memory_gib, self._blame_memory)
@@ -69,10 +83,7 @@ class StageActor:
     def _do(self, item: WorkItem) -> ItemResult:
         self._item_id = item.item_id
         struck_out = self._watch.begin(item.item_id)
-        try:
-            shards, outcome = self._worker.do(item, struck_out)
-        finally:
-            cancel_end()
+        shards, outcome = self._worker.do(item, struck_out)
         self._watch.finish(item.item_id)
         return ItemResult(shards, outcome, len(item.tasks), self._memory.peak_gib)
 

@@ -52,25 +52,23 @@ class Ledger:
         self._struck_out: dict[tuple[str, str], StruckOut] = {}
         self._claims: dict[str, str] = {}
 
-    def begin(self, item_id: str) -> dict[tuple[str, str], StruckOut]:
+    def begin(self, item_id: str, ran_over: bool = False) -> dict[tuple[str, str], StruckOut]:
         """An actor takes an item. Return the (uri, fragment) steps that it must not try.
 
         If the item was under way, whoever had it died: that is a strike, unless the node died with it.
+        ``ran_over`` says that the actor found a note of the time limit having ended its predecessor.
         """
         died_at = self._under_way.pop(item_id, None)
         reason = self._blamed.pop(item_id, None)
         if died_at is not None and died_at.node in self._live_nodes():
-            self._strike(died_at, reason)
+            self._strike(died_at, reason or (Reason.TIMEOUT if ran_over else Reason.CRASHED))
         return dict(self._struck_out)
 
-    def _strike(self, step: Step, reason: Reason | None) -> None:
+    def _strike(self, step: Step, reason: Reason) -> None:
         key = (step.uri, step.fragment)
         self._strikes[key] = self._strikes.get(key, 0) + 1
         if self._strikes[key] >= MAX_STRIKES:
-            late = self._clock_s() >= step.deadline_s
-            self._struck_out[key] = StruckOut(
-                reason or (Reason.TIMEOUT if late else Reason.CRASHED), self._strikes[key]
-            )
+            self._struck_out[key] = StruckOut(reason, self._strikes[key])
 
     def start(self, item_id: str, uri: str, fragment: str, node: str, limit_s: float) -> None:
         """An actor starts a step; it must end within ``limit_s``."""
@@ -93,6 +91,7 @@ class Ledger:
             return frozenset()
         return self._fragments - self._done.get(track_id, frozenset())
 
-    def under_way(self) -> list[tuple[str, str]]:
-        """The (uri, fragment) steps going on now, for the progress view."""
-        return [(step.uri, step.fragment) for step in self._under_way.values()]
+    def under_way(self) -> list[tuple[str, str, float]]:
+        """The (uri, fragment, seconds left) of the steps going on now, for the progress view."""
+        now_s = self._clock_s()
+        return [(step.uri, step.fragment, step.deadline_s - now_s) for step in self._under_way.values()]

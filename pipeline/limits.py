@@ -1,11 +1,12 @@
 """Limits on what a featurizer may take: time a step, memory an actor. Both end the process, and say why first."""
 
+import contextlib
 import faulthandler
 import os
-import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import IO
 
 _CHECK_INTERVAL_S = 0.1
 
@@ -27,13 +28,37 @@ class Limits:
         return max(self.time_limit_s, self.time_factor * duration_s)
 
 
-def end_process_in(limit_s: float) -> None:
-    """Arm the timer that ends this process, hangs in C code included, unless armed again or cancelled."""
-    faulthandler.dump_traceback_later(limit_s, exit=True, file=sys.__stderr__ or sys.stderr)
+class StepTimer:
+    """Ends this process when a step runs over, hangs in C code included, and leaves a note on this machine.
 
+    The note is where the process was; whoever gets the work item next on the same machine finds it.
+    """
 
-def cancel_end() -> None:
-    faulthandler.cancel_dump_traceback_later()
+    def __init__(self, folder: str) -> None:
+        os.makedirs(folder, exist_ok=True)
+        self._folder = folder
+        self._note: IO[str] | None = None
+
+    def take(self, item_id: str) -> bool:
+        """Start on an item; whether an earlier process on this machine ran over in it."""
+        path = os.path.join(self._folder, f"step-{item_id}.txt")
+        ran_over = os.path.exists(path) and os.path.getsize(path) > 0
+        self._note = open(path, "w")  # noqa: SIM115 - faulthandler writes to it when nothing else can
+        return ran_over
+
+    def arm(self, limit_s: float) -> None:
+        """The step that starts now must end, or be followed by another, within the limit."""
+        assert self._note is not None, "take an item first"
+        faulthandler.dump_traceback_later(limit_s, exit=True, file=self._note)
+
+    def release(self) -> None:
+        """The item is done: cancel the timer and remove the note."""
+        faulthandler.cancel_dump_traceback_later()
+        if self._note is not None:
+            self._note.close()
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._note.name)
+            self._note = None
 
 
 def resident_gib() -> float:

@@ -105,15 +105,15 @@ class View:
     def __rich__(self) -> Table:
         table = Table.grid(padding=(0, 2))
         table.add_row(self.line())
-        for uri, fragment in self._steps():
-            table.add_row(f"  {fragment:<10} {printable(uri.rsplit('/', 1)[-1])}")
+        for uri, fragment, left_s in self._steps():
+            table.add_row(f"  {fragment:<10} {printable(uri.rsplit('/', 1)[-1])} (limit in {left_s:.0f} s)")
         return table
 
-    def _steps(self) -> list[tuple[str, str]]:
+    def _steps(self) -> list[tuple[str, str, float]]:
         import ray
 
         try:
-            steps: list[tuple[str, str]] = ray.get(self.ledger.under_way.remote(), timeout=1)
+            steps: list[tuple[str, str, float]] = ray.get(self.ledger.under_way.remote(), timeout=1)
         except ray.exceptions.RayError:
             return []
         return steps[:_MAX_STEPS_SHOWN]

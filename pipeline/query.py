@@ -18,6 +18,7 @@ from pipeline.views import open_views
 
 _BATCH_ROWS = 2048  # small, as a row may hold a contour of ten thousand frames
 _READING_NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
+_ASKERS_FAULT = re.compile(r"(?!IO|Out of Memory|INTERNAL|HTTP)[A-Z][A-Za-z -]* Error: ")
 _NO_COLUMN = re.compile(
     r'(?:Referenced column|have a column named|^Binder Error: [Cc]olumn) "(?P<name>[^"]*)"(?! must appear)',
     re.MULTILINE,
@@ -113,12 +114,12 @@ def _explained(connection: Any, sql: str) -> Iterator[None]:
 
     try:
         yield
-    except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.InternalException) as error:
-        raise BuildFailedError(f"the query could not be finished: {_first_line(error)}") from error
-    except (duckdb.Error, pa.ArrowException) as error:
+    except (duckdb.Error, pa.ArrowException, OSError) as error:  # what a reader meets comes as OSError
         message = str(error)
         if "reading the stream" in message:
-            raise BuildFailedError(f"a shard cannot be read: {_first_line(error)}") from error
+            raise BuildFailedError(f"a shard cannot be read: {_first_line(message)}") from error
+        if not _ASKERS_FAULT.match(message):
+            raise BuildFailedError(f"the query could not be finished: {_first_line(message)}") from error
         raise BadArgumentError(_sentence(connection, sql, message)) from error
 
 
@@ -151,5 +152,5 @@ def _no_such(what: str, got: str, known: list[str]) -> str:
     return f"there is no {what} {got!r}{hint}: there are {', '.join([*close, *rest])}"
 
 
-def _first_line(message: object) -> str:
-    return " ".join(str(message).partition("\nLINE ")[0].split())
+def _first_line(message: str) -> str:
+    return " ".join(message.partition("\nLINE ")[0].split())

@@ -109,7 +109,9 @@ class Build:
         options = self.options
         with ray_session(options.address, options.limits.actor_memory_gib) as num_actors:
             ledger = start_ledger(self.run_id, ledger_done(self.state, self.wishes), self.wishes.fragments)
-            spec = StageSpec(self.dataset.storage.root, options.recipe, options.max_duration_s, options.limits)
+            spec = StageSpec(
+                self.run_id, self.dataset.storage.root, options.recipe, options.max_duration_s, options.limits
+            )
             items = list(group(self.plan.tasks, item_cost_s(self.plan.cost_s, num_actors)))
             results = run_pass(items, spec, ledger, num_actors)
             committed_s = time.monotonic()

@@ -71,7 +71,7 @@ def _rows(storage: Storage, name: str, shards: Sequence[Shard]) -> Any:
         schema = TABLES.get(name) or (known[name].schema if name in known else None)
         return schema and schema.empty_table()
     paths = [storage.uri(f"{name}/{shard.path}") for shard in shards]
-    try:
+    with _readable(name):
         if storage.local:
             return arrow_dataset.dataset(paths, TABLES.get(name), format="parquet")
         import fsspec
@@ -79,8 +79,15 @@ def _rows(storage: Storage, name: str, shards: Sequence[Shard]) -> Any:
         filesystem, _ = fsspec.core.url_to_fs(storage.root)
         stripped = [filesystem._strip_protocol(path) for path in paths]
         return arrow_dataset.dataset(stripped, TABLES.get(name), format="parquet", filesystem=filesystem)
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    try:
+        yield
     except (OSError, pa.ArrowException) as error:
-        raise BuildFailedError(f"a shard of {name!r} cannot be read: {error}") from error
+        sentence = " ".join(str(error).split())
+        raise BuildFailedError(f"a shard of {name!r} cannot be read: {sentence}") from error
 
 
 def _view_statements(rows: Mapping[str, Any], fragments: Sequence[str]) -> Iterator[str]:
@@ -88,7 +95,7 @@ def _view_statements(rows: Mapping[str, Any], fragments: Sequence[str]) -> Itera
     yield "CREATE VIEW runs AS SELECT * FROM shards.runs ORDER BY started_at"
     columns = {name: rows[name].schema.names for name in fragments}
     for name in fragments:
-        doubled = _has_doubles(rows[name])
+        doubled = _has_doubles(name, rows[name])
         yield _tracks_view(columns[name], doubled) if name == TRACKS.name else _fragment_view(name, doubled)
     yield _failures_view(fragments)
     if TRACKS.name in columns:
@@ -96,9 +103,12 @@ def _view_statements(rows: Mapping[str, Any], fragments: Sequence[str]) -> Itera
         yield _features_view(columns)
 
 
-def _has_doubles(rows: Any) -> bool:
+def _has_doubles(name: str, rows: Any) -> bool:
     """Whether two overlapping builds committed a track twice; reads the ids only."""
-    ids = rows.to_table(columns=[TRACK_ID])[TRACK_ID] if isinstance(rows, arrow_dataset.Dataset) else rows[TRACK_ID]
+    if isinstance(rows, pa.Table):
+        return False
+    with _readable(name):
+        ids = rows.to_table(columns=[TRACK_ID])[TRACK_ID]
     return bool(pc.count_distinct(ids).as_py() < len(ids))
 
 

@@ -20,6 +20,7 @@ from schemas.fragment import TRACK_ID
 class StageSpec:
     """What a worker needs to know; travels to it once."""
 
+    run_id: str
     root: str
     recipe: Recipe
     max_duration_s: float

@@ -41,13 +41,19 @@ def test_deaths_on_different_steps_do_not_add_up() -> None:
     assert die(book, "x", "b") == {}
 
 
-def test_a_death_past_the_deadline_is_a_timeout() -> None:
+def test_a_note_of_the_time_limit_makes_it_a_timeout() -> None:
+    book = ledger()
+    die(book)
+    book.start("item", "x", "a", "node", 5)
+    assert book.begin("item", ran_over=True)[("x", "a")].reason is Reason.TIMEOUT
+
+
+def test_steps_under_way_show_the_time_they_have_left() -> None:
     clock = Clock()
     book = ledger(clock)
-    die(book, limit_s=5)
     book.start("item", "x", "a", "node", 5)
-    clock.now_s = 5.5
-    assert book.begin("item")[("x", "a")].reason is Reason.TIMEOUT
+    clock.now_s = 2
+    assert book.under_way() == [("x", "a", 3)]
 
 
 def test_last_words_say_memory() -> None:

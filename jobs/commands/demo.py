@@ -12,7 +12,8 @@ from rich.console import Console
 
 from jobs.demo.compare import compare, table
 from jobs.demo.write import render_songs
-from pipeline.query import open_views
+from pipeline.dataset import open_dataset
+from pipeline.query import query_table
 
 EXAMPLE = "muze demo --out demo"
 QUERIES = (
@@ -53,10 +54,10 @@ def _show(*words: str) -> int:
 
 
 def _compare(truth: Path, dataset: Path, console: Console) -> None:
-    with open_views(str(dataset)) as views:
-        rows = views.sql("select * from features").fetch_arrow_table().to_pylist()
+    rows = query_table(open_dataset(str(dataset)), "select * from features").to_pylist()
     comparisons = compare(json.loads(truth.read_text()), rows)
     console.print()
-    console.print(table(comparisons))
+    wide = Console(highlight=False, width=max(console.width, 160))
+    wide.print(table(comparisons))
     checks = [check for comparison in comparisons for check in comparison.checks.values()]
     console.print(f"{sum(check.is_right for check in checks)} of {len(checks)} checks right")

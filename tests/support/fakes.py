@@ -1,6 +1,7 @@
 """Datasets for tests of the reading side: rows written straight through shards and commits, with the real schemas."""
 
 import json
+import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,13 @@ class Fake:
     def __init__(self, folder: Path) -> None:
         self.storage = Storage.at(str(folder))
         self._clock = START
+
+    def copy(self, folder: Path) -> "Fake":
+        """The same rows in another folder; writing goes on later on the clock."""
+        shutil.copytree(self.storage.root, folder)
+        copied = Fake(folder)
+        copied._clock = self._clock
+        return copied
 
     @property
     def dataset(self) -> Dataset:
