@@ -21,7 +21,8 @@ Floats = npt.NDArray[np.float32]
 MIN_BREATH_S, MAX_BREATH_S = 0.12, 1.0
 MAX_PAUSE_S = 0.3  # between a breath and the phonation that it is for
 MIN_CENTROID_HZ, MAX_CENTROID_HZ = 900.0, 4200.0
-MIN_FLATNESS = 0.1  # geometric over arithmetic mean of the power from 0.5 to 5 kHz: 0.56 white noise, 0 a tone
+FLAT_HZ = (1000.0, 3500.0)  # where every breath has energy
+MIN_FLATNESS = 0.1  # geometric over arithmetic mean of the power there: 0.56 for white noise, 0 for a tone
 ABOVE_FLOOR_DB = 6.0  # the floor is the level of the quietest twentieth of the track
 BELOW_LOUDEST_DB = 12.0
 MIN_LEVEL_DB = -74.0
@@ -50,7 +51,7 @@ def _is_breathy(samples: Floats, frames: npt.NDArray[np.intp]) -> Mask:
     windows = sliding_window_view(padded, _WINDOW_SAMPLES)[::HOP_SAMPLES]
     hann = np.hanning(_WINDOW_SAMPLES).astype(np.float32)
     frequencies_hz = np.fft.rfftfreq(_WINDOW_SAMPLES, 1 / RATE_HZ)
-    audible, middle = frequencies_hz > 150, (frequencies_hz > 500) & (frequencies_hz < 5000)
+    audible, middle = frequencies_hz > 150, (frequencies_hz > FLAT_HZ[0]) & (frequencies_hz < FLAT_HZ[1])
     breathy = np.empty(len(frames), bool)
     for start in range(0, len(frames), _BATCH_FRAMES):
         batch = slice(start, start + _BATCH_FRAMES)
@@ -77,8 +78,8 @@ def _is_breath(start: int, stop: int, voiced: Mask, level_db: Floats) -> bool:
     following = np.flatnonzero(voiced[stop : stop + round(MAX_PAUSE_S / HOP_S)])
     if not MIN_BREATH_S <= (stop - start) * HOP_S <= MAX_BREATH_S or not len(following):
         return False
-    preceding = np.flatnonzero(voiced[max(0, start - round(MAX_BREATH_S / HOP_S)) : start][::-1])
-    first = start - int(preceding[0]) if len(preceding) else 0
+    earliest = max(0, start - round(MAX_BREATH_S / HOP_S))
+    first = max([earliest, *(earliest + np.flatnonzero(voiced[earliest:start]))])
     peak = start + int(level_db[start:stop].argmax())
     dips_db = level_db[first : peak + 1].min(), level_db[peak : stop + following[0] + 1].min()
-    return max(dips_db) <= level_db[peak] - MIN_DIP_DB
+    return bool(max(dips_db) <= level_db[peak] - MIN_DIP_DB)

@@ -1,6 +1,5 @@
 """Key, chords and chroma: madmom's networks on one shared spectrogram."""
 
-import importlib.metadata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from featurizers import madmom_chords, madmom_chroma, madmom_key
 from featurizers.audio import MIX_44K_MONO, Audio
 from featurizers.featurizer import Extract, Features, Featurizer
 from featurizers.madmom_spectrogram import RATE_HZ, Floats, filterbank, is_audible, magnitudes
+from featurizers.weights import model_id
 from schemas.fragments.harmony import HARMONY
 
 _MAJOR_TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
@@ -19,8 +19,8 @@ KEYS = (*(f"{tonic} major" for tonic in _MAJOR_TONICS), *(f"{tonic} minor" for t
 """Names by ``key_index``."""
 
 _FRAME_SAMPLES = 8192
-_FRAMES_PER_S = 10
-_KEY_STEP = 2  # the key network hears every other frame
+_FRAMES_PER_S = 10  # for chords and chroma
+_KEY_STEP = _FRAMES_PER_S // madmom_key.FRAMES_PER_S
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,11 @@ class Harmony(Featurizer):
 
     writes = HARMONY
     weights = ("madmom-key", "madmom-chords", "madmom-chroma")
-    cost = 0.01
+    cost = 0.008
 
     def load(self) -> Extract:
         networks = _Networks()
-        version = importlib.metadata.version("madmom")
-        model = f"madmom {version} key_cnn 2018, chords_cnnfeat chords_cnncrf chroma_dnn 2016"
+        model = model_id(*self.weights)
         return lambda batch: [{**networks(inputs.audio(MIX_44K_MONO)), "harmony_model": model} for inputs in batch]
 
 

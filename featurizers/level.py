@@ -33,11 +33,12 @@ Energies = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Level(Featurizer):
-    """Loudness by ITU-R BS.1770-4 (gating, true peak of annex 2) and loudness range by EBU Tech 3342.
+    """Loudness and true peak by ITU-R BS.1770-4, loudness range by EBU Tech 3342.
 
     The K-weighting filters are pyloudnorm's, in the design of B. De Man ("Evaluation of implementations of the
     EBU R128 loudness measurement", AES 145, 2018), which gives the very coefficients of the recommendation at 48 kHz.
-    Gating runs on energies a 100 ms, so that memory does not grow with the track.
+    Gating runs on energies a 100 ms, and an incomplete block at the end is left out, as the recommendation says.
+    For the true peak soxr interpolates fourfold, as annex 2 asks. Memory does not grow with the track.
     """
 
     writes = LEVEL

@@ -13,15 +13,8 @@ from typing import Any
 
 import numpy as np
 
-_LOST_BY_NUMPY = {
-    "bool": bool,
-    "complex": complex,
-    "float": float,
-    "in1d": np.isin,
-    "infty": np.inf,
-    "int": int,
-    "object": object,
-}
+_LOST_BY_NUMPY = {"float": float, "int": int}
+_LOST_BY_COLLECTIONS = {"MutableSequence": collections.abc.MutableSequence}
 _LOCK = threading.RLock()
 
 
@@ -30,14 +23,13 @@ def madmom_names() -> Iterator[None]:
     """Restore, inside the ``with`` block, the names that madmom uses and that its surroundings have dropped.
 
     Import madmom, construct its objects and read its model files inside the block. The names are
-    process-wide while it lasts and gone after it, so that no other library mistakes this numpy for
-    an old one. Warnings are silenced in the block: madmom's syntax and imports raise dozens.
+    process-wide while it lasts and gone after it, so that no other library takes this numpy for an
+    old one. Warnings are silenced meanwhile: madmom's syntax and imports raise dozens.
     """
     with _LOCK, warnings.catch_warnings(), ExitStack() as undo:
         warnings.simplefilter("ignore")
-        lent = {"MutableSequence": collections.abc.MutableSequence}
         _lend(undo, vars(np), _LOST_BY_NUMPY)
-        _lend(undo, vars(collections), lent)
+        _lend(undo, vars(collections), _LOST_BY_COLLECTIONS)
         _lend(undo, sys.modules, {"pkg_resources": _pkg_resources()})
         yield
 

@@ -98,7 +98,8 @@ def frame_levels_db(samples: Floats) -> Floats:
     blocks = np.pad(samples, (0, -len(samples) % HOP_SAMPLES)).reshape(-1, HOP_SAMPLES)
     mean = _over_four_blocks(blocks.mean(axis=1, dtype=np.float64), len(samples))
     power = _over_four_blocks(np.einsum("ij,ij->i", blocks, blocks, dtype=np.float64) / HOP_SAMPLES, len(samples))
-    return (10 * np.log10((power - mean**2).clip(1e-12))).astype(np.float32)
+    level_db: Floats = (10 * np.log10((power - mean**2).clip(1e-12))).astype(np.float32)
+    return level_db
 
 
 def _over_four_blocks(values: npt.NDArray[np.float64], num_samples: int) -> npt.NDArray[np.float64]:

@@ -1,6 +1,5 @@
 """Tempo, beats and metre: madmom's downbeat networks and bar model, and a line through the beats."""
 
-import importlib.metadata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from featurizers.featurizer import Extract, Features, Featurizer, Inputs
 from featurizers.madmom_bars import Tempi, tempi, track_bars
 from featurizers.madmom_downbeats import FRAMES_PER_S, DownbeatNetworks
 from featurizers.madmom_spectrogram import is_audible
+from featurizers.weights import model_id
 from schemas.fragments.rhythm import RHYTHM
 
 MIN_BEATS = 4
@@ -37,11 +37,11 @@ class Rhythm(Featurizer):
     beats_per_bar: tuple[int, ...] = (3, 4)
     writes = RHYTHM
     weights = ("madmom-downbeats",)
-    cost = 0.03
+    cost = 0.027
 
     def load(self) -> Extract:
         networks, beat_lengths = DownbeatNetworks(), tempi(FRAMES_PER_S)
-        model = f"madmom {importlib.metadata.version('madmom')} downbeats_blstm 2016"
+        model = model_id(*self.weights)
         return lambda batch: [
             {**self._measure(inputs, networks, beat_lengths), "rhythm_model": model} for inputs in batch
         ]

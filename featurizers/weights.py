@@ -112,6 +112,14 @@ _TABLE = (
         ),
     ),
     _madmom(
+        "madmom-chroma",
+        WeightFile(
+            "madmom/models/chroma/2016/chroma_dnn.pkl",
+            2153203,
+            "d91aff59113ec6b85de9c9b1aafb065ed0c756072284cebc61564237e901ca94",
+        ),
+    ),
+    _madmom(
         "madmom-chords",
         WeightFile(
             "madmom/models/chords/2016/chords_cnnfeat.pkl",

@@ -58,12 +58,26 @@ def ray_session(address: str | None, actor_memory_gib: float) -> Iterator[int]:
 def _init(ray: Any, address: str, options: Mapping[str, Any]) -> None:
     for attempt in range(_START_ATTEMPTS):
         try:
-            ray.init(address=address, **options)
+            with _quiet_start():
+                ray.init(address=address, **options)
             return
         except Exception as error:
             ray.shutdown()
             if attempt + 1 == _START_ATTEMPTS or "timed out during startup" not in str(error):
                 raise BuildFailedError(f"no Ray cluster at {address!r}: {_last_line(error)}") from error
+
+
+@contextlib.contextmanager
+def _quiet_start() -> Iterator[None]:
+    """Ray's C++ side announces its log level on the terminal; what goes wrong comes as an exception."""
+    stderr = os.dup(2)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 def _silence_ray_prints() -> None:

@@ -1,5 +1,6 @@
 """Opening a dataset and reading its tables, always through the log, one row a track and fragment."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from pipeline.delta import Shard, Table
 from pipeline.errors import BadArgumentError
 from pipeline.shards import read_shards
 from pipeline.storage import Storage
+from pipeline.uris import printable
 from schemas.fragment import TRACK_ID
 from schemas.tables import TABLES
 
@@ -40,6 +42,8 @@ class Dataset:
     def fragments(self) -> list[str]:
         """Names of the fragments that have a table, ``tracks`` first."""
         names = [n for n in self.storage.children() if n not in OTHER_FOLDERS and n not in TABLES and n[0] not in "._"]
+        if self.storage.local:  # a stray file is no table, and Delta stumbles over it
+            names = [name for name in names if os.path.isdir(self.storage.uri(name))]
         tables = [name for name in names if self.fragment_table(name).exists()]
         return sorted(tables, key=lambda name: (name != "tracks", name))
 
@@ -79,7 +83,7 @@ class Dataset:
         """Read a fragment as Arrow, one row a track.
 
         ``columns`` selects columns (``track_id`` always comes with them); ``snapshot`` reads the shards that a
-        snapshot pins instead of the current ones. Raises BadArgumentError if there is no such fragment.
+        snapshot pins instead of the current ones. Raises BadArgumentError if there is no such fragment or column.
         """
         if snapshot is not None:
             from pipeline.snapshot import load_snapshot
@@ -88,10 +92,22 @@ class Dataset:
         else:
             shards = self.shards(fragment, fingerprint)
         wanted = None if columns is None else [TRACK_ID, *(c for c in columns if c != TRACK_ID)]
-        found = read_shards(self.storage, fragment, shards, wanted)
-        if found is None:
+        if not shards:
             raise BadArgumentError(f"no rows of fragment {fragment!r}: the dataset has {', '.join(self.fragments)}")
+        try:
+            found = read_shards(self.storage, fragment, shards, wanted)
+        except pa.ArrowInvalid as error:
+            self._refuse_unknown(fragment, shards[0], wanted or [])
+            raise error
         return one_row_a_track(found)
+
+    def _refuse_unknown(self, fragment: str, shard: Shard, columns: Sequence[str]) -> None:
+        rows = read_shards(self.storage, fragment, [shard])
+        assert rows is not None
+        unknown = [column for column in columns if column not in rows.column_names]
+        if unknown:
+            names = ", ".join(name for name in rows.column_names if name != TRACK_ID)
+            raise BadArgumentError(f"{fragment} has no column {', '.join(unknown)}: there are {names}")
 
 
 def _order(run: dict[str, Any]) -> datetime:
@@ -110,6 +126,14 @@ def one_row_a_track(rows: pa.Table) -> pa.Table:
 def open_dataset(location: str) -> Dataset:
     """Open a dataset for reading. Raises BadArgumentError if there is none at the location."""
     dataset = Dataset(Storage.at(location))
-    if not dataset.exists():
-        raise BadArgumentError(f"no dataset at {location!r}: make one with 'muze build MUSIC --out {location}'")
+    try:
+        exists = dataset.exists()
+    except (OSError, ValueError) as error:
+        raise BadArgumentError(f"no dataset at {location!r}: {_one_line(error)}") from error
+    if not exists:
+        raise BadArgumentError(f"no dataset at {location!r}: make one with 'muze build MUSIC --out DATASET'")
     return dataset
+
+
+def _one_line(error: Exception) -> str:
+    return printable(" ".join(str(error).split()))

@@ -2,8 +2,9 @@
 
 libav (PyAV) says what a file holds, judged by content and never by name. Uncompressed audio and FLAC are then read by
 libsndfile, everything else, more than two channels, and what libsndfile fails on, by libav. The encoder delay of mp3
-(LAME header), m4a, opus, and vorbis is taken off; raw AAC and mp3 without that header do not say theirs and keep up
-to 50 ms of it.
+(LAME header), m4a, opus, and vorbis is taken off; raw AAC and mp3 without that header do not say theirs and keep it
+(about 25 ms), WMA loses up to 50 ms, as libav guesses its delay. A chained Ogg file plays through while its rate and
+channels stay; libav does not follow a change, so such a file is refused.
 """
 
 from dataclasses import dataclass

@@ -30,7 +30,7 @@ _MAX_DAMAGED_SHARE = 0.02
 _MAX_DAMAGED_FREE = 3
 _MAX_DAMAGED_PLACES = 10
 
-_FULL_SCALE = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "dbl": 1.0}
+_FULL_SCALE = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "flt": 1.0, "dbl": 1.0}
 
 
 @dataclass(frozen=True)
@@ -54,28 +54,35 @@ class Media:
 @contextmanager
 def open_media(source: Source) -> Iterator[Media]:
     """Open a file by its content. Raises Refused: not_audio, no_audio_stream, decode."""
-    before = av.logging.get_level()
+    with _logging(av.logging.WARNING), av.logging.Capture() as logs:
+        opened = _open(source)
+    estimated = any("Estimating duration" in message for _, _, message in logs)
+    with _logging(None), opened:
+        yield _media(opened, estimated)
+
+
+@contextmanager
+def _logging(level: int | None) -> Iterator[None]:
+    """Set libav's log level for a while; None is silence, as damaged files would fill a worker's standard error."""
+    before = av.logging.get_level(), av.logging.get_skip_repeated()
+    av.logging.set_level(level)
+    av.logging.set_skip_repeated(False)  # or the second of two like files would not be known as estimated
     try:
-        opened, messages = _open(source)
-        av.logging.set_level(None)  # damaged files must not fill the standard error of a worker
-        with opened:
-            yield _media(opened, any("Estimating duration" in message for message in messages))
+        yield
     finally:
-        av.logging.set_level(before)
+        av.logging.set_level(before[0])
+        av.logging.set_skip_repeated(before[1])
 
 
-def _open(source: Source) -> tuple[Any, list[str]]:
-    av.logging.set_level(av.logging.WARNING)
-    with av.logging.Capture() as logs:
-        try:
-            options = {"format_whitelist": _CONTAINERS}
-            opened = av.open(source.again(), options=options, metadata_errors="replace", buffer_size=_BUFFER_BYTES)
-        except (av.FFmpegError, ValueError) as error:
-            name = looks_like(source)
-            if name is None:
-                raise Refused(Reason.NOT_AUDIO, "no decoder recognises its content as audio") from error
-            raise Refused(Reason.DECODE, f"it starts like {name}, but its structure is damaged or cut off") from error
-        return opened, [message for _, _, message in logs]
+def _open(source: Source) -> Any:
+    options = {"format_whitelist": _CONTAINERS}
+    try:
+        return av.open(source.again(), options=options, metadata_errors="replace", buffer_size=_BUFFER_BYTES)
+    except (av.FFmpegError, ValueError) as error:
+        name = looks_like(source)
+        if name is None:
+            raise Refused(Reason.NOT_AUDIO, "no decoder recognises its content as audio") from error
+        raise Refused(Reason.DECODE, f"it starts like {name}, but its structure is damaged or cut off") from error
 
 
 def _media(opened: Any, estimated: bool) -> Media:
@@ -185,10 +192,12 @@ def _block(frames: list[Any]) -> Block:
 def _samples(frames: list[Any]) -> Samples:
     """Join frames of one form as float32 (channels, samples), full scale 1.0."""
     form, num_channels = frames[0].format, frames[0].layout.nb_channels
+    kind = form.name.removesuffix("p")
+    if kind not in _FULL_SCALE:
+        raise Refused(Reason.DECODE, f"its samples have the form {kind}, which is not supported")
     joined = np.concatenate([frame.to_ndarray() for frame in frames], axis=1)
     if not form.is_planar:
         joined = joined.reshape(-1, num_channels).T
-    kind = form.name.removesuffix("p")
     if kind == "flt":
         return joined
     centre = 128.0 if kind == "u8" else 0.0

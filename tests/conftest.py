@@ -1,9 +1,11 @@
-"""Rendered songs that every test may read."""
+"""What many tests share: rendered songs, and a Ray cluster on loopback."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cluster import Cluster
 from jobs.demo.songs import short_song
 from jobs.demo.write import render_songs
 
@@ -16,3 +18,10 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("songs")
     render_songs(folder, [short_song(seed, suffix) for seed, suffix in enumerate(SUFFIXES)])
     return folder
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A head on loopback with four logical cores, as a person would start it."""
+    with Cluster.started(num_cpus=4) as running:
+        yield running

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import STUB_RECIPE, assert_same, committed_doubles, dump, write_recipe, write_tone, write_tones
-from inline import inline_build, without_ray
-from stubs import Peaks
 
 import pipeline.commits
 import pipeline.compact
+from harness import STUB_RECIPE, assert_same, committed_doubles, dump, write_recipe, write_tone, write_tones
+from inline import inline_build, without_ray
 from jobs.named_recipes import load_recipe
 from pipeline.accounts import files_by_uri, standing_failures
 from pipeline.dataset import Dataset, open_dataset
@@ -20,6 +19,7 @@ from pipeline.delta import Shard
 from pipeline.errors import BadArgumentError
 from pipeline.run import BuildOptions, prepare
 from pipeline.shards import read_shards
+from stubs import Peaks
 
 
 @pytest.fixture(autouse=True)

@@ -11,10 +11,10 @@ import mutagen.mp3
 import numpy as np
 import pytest
 import soxr
-from encoded import LOSSLESS, LOSSY, Samples, bursts, encode, film, sine, wav
 from hypothesis import given
 from hypothesis import strategies as st
 
+from encoded import LOSSLESS, LOSSY, Samples, bursts, encode, film, sine, wav
 from pipeline.decode import Decoded, decode
 from pipeline.decode_mixdown import MAX_MAGNITUDE, Block, Mixdown, mix_matrix, output_rate_hz
 from pipeline.reasons import Reason, Refused
@@ -155,6 +155,13 @@ def test_other_sample_formats_in_wav(subtype: str) -> None:
     assert amplitude(found.samples, 440, 8000) == pytest.approx([0.5], rel=0.05)
 
 
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
+def test_other_sample_formats_of_many_channels(subtype: str) -> None:
+    truth = np.concatenate([bursts(0.5, 8000, 1), np.zeros((3, 4000), np.float32)])
+    found = decoded(wav(truth, 8000, subtype)).audio.samples
+    assert np.abs(found - truth[:2]).max() < (0.01 if subtype == "PCM_U8" else 2**-14)
+
+
 @pytest.mark.parametrize(("container", "codec"), [("mp3", "libmp3lame"), ("adts", "aac")])
 def test_a_rate_that_changes_midway_is_resampled_to_the_first(container: str, codec: str) -> None:
     parts = [encode(sine(2, rate_hz), rate_hz, container, codec, **NO_HEADERS[container]) for rate_hz in (44100, 48000)]
@@ -285,6 +292,15 @@ def test_three_hours_are_refused_without_being_held_in_memory(kind: str, tmp_pat
     tracemalloc.stop()
     assert refused.value.reason is Reason.TOO_LONG
     assert peak_bytes < 5e6
+
+
+def test_a_length_that_libav_overestimates_is_counted() -> None:
+    quiet = encode(np.zeros((1, 80_000), np.float32), 8000, "mp3", "libmp3lame", 8000, **NO_HEADERS["mp3"])
+    loud = encode(sine(10, 8000, 1), 8000, "mp3", "libmp3lame", **NO_HEADERS["mp3"])
+    for _ in range(3):  # every time anew: libav's warning of its guess is not to be missed
+        assert decoded(quiet + loud, 30).audio.duration_s == pytest.approx(20, abs=0.5)
+        with pytest.raises(Refused, match="has 15 s"):
+            decoded(quiet + loud, 15)
 
 
 def test_an_undeclared_length_is_refused_as_soon_as_it_is_over() -> None:

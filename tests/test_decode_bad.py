@@ -9,10 +9,10 @@ from pathlib import Path
 import av.logging
 import numpy as np
 import pytest
-from encoded import LOSSLESS, LOSSY, bursts, encode, film, sine, wav
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from encoded import LOSSLESS, LOSSY, bursts, encode, film, sine, wav
 from pipeline.decode import Decoded, decode
 from pipeline.reasons import Reason, Refused
 

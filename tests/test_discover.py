@@ -5,8 +5,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from harness import write_tone
 
+from harness import write_tone
 from pipeline.discover import discover
 from pipeline.errors import BadArgumentError
 from pipeline.sidecar import join_sidecar

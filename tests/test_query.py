@@ -12,10 +12,10 @@ import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fakes import FRAGMENTS, START, Fake, fingerprint, track, track_id
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fakes import FRAGMENTS, START, Fake, fingerprint, track, track_id
 from jobs.main import main
 from pipeline.accounts import standing_failures
 from pipeline.contents import Contents
@@ -196,14 +196,14 @@ ATTACKS = [
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_queries_read_and_reach_nothing_else(fake: Fake, attack: str, capsys: pytest.CaptureFixture[str]) -> None:
-    root = Path(fake.location)
+def test_queries_read_and_reach_nothing_else(shared: Fake, attack: str, capsys: pytest.CaptureFixture[str]) -> None:
+    root = Path(shared.location)
     (root.parent / "secret.txt").write_text("secret")
     before = sorted(root.parent.rglob("*"))
     contents = pa.table({"secret": [1]})
     assert len(contents) == 1
-    sql = attack.replace("{root}", fake.location.replace("'", "''"))
-    assert main(["query", fake.location, sql]) == 2
+    sql = attack.replace("{root}", shared.location.replace("'", "''"))
+    assert main(["query", shared.location, sql]) == 2
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("muze query: ")
@@ -293,7 +293,7 @@ EVENTS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(events=EVENTS, with_rows=st.sets(st.sampled_from([0, 1])))
 def test_standing_failures_are_the_same_in_sql_and_in_planning(
     tmp_path_factory: pytest.TempPathFactory, events: list[Any], with_rows: set[int]
@@ -369,7 +369,8 @@ def test_an_empty_result_is_fine_in_every_format(
 
 def test_json_gives_every_value(shared: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     sql = """SELECT title, beats_s, f0_hz, voiced, sum(num_bytes) OVER () AS total, 1.5::DECIMAL(4, 2) AS half,
-        'inf'::DOUBLE AS most, MAP {'a': [1]} AS m, '\\xC3\\xA9'::BLOB AS raw, INTERVAL 90 SECOND AS span, DATE '2020-02-03' AS d
+        'inf'::DOUBLE AS most, MAP {'a': [1]} AS m, '\\xC3\\xA9'::BLOB AS raw,
+        INTERVAL 90 SECOND AS span, DATE '2020-02-03' AS d
         FROM features ORDER BY track_id"""
     assert main(["query", shared.location, sql, "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -6,11 +6,11 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from stubs import Power
 
 from jobs.named_recipes import load_recipe
 from pipeline.errors import BadArgumentError
 from pipeline.recipe import Recipe, parse_recipe
+from stubs import Power
 
 STUBS = {
     "decibels": {"featurizer": "stubs:Decibels"},

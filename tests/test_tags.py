@@ -9,10 +9,10 @@ import mutagen.flac
 import mutagen.id3
 import mutagen.mp4
 import pytest
-from encoded import encode, sine, wav
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from encoded import encode, sine, wav
 from pipeline.tags import read_tags
 from schemas.fragments.tracks import TRACKS
 

@@ -22,14 +22,14 @@ TIMBRE = Fragment(
         *_mean_and_std("spectral_centroid_hz", "hz", "Centre of mass of the spectrum"),
         *_mean_and_std("spectral_bandwidth_hz", "hz", "Spread around the centroid"),
         *_mean_and_std("spectral_rolloff_hz", "hz", "Frequency below which 85 % of the magnitude lies"),
-        *_mean_and_std("spectral_flatness", None, "Tonal (0) to noise-like (1)"),
+        *_mean_and_std("spectral_flatness", None, "Tonal (0) to noise-like (1, also in silence)"),
         column("spectral_contrast_mean_db", pa.list_(pa.float32(), 7), unit="db", doc="Peak to valley in 7 bands."),
         *_mean_and_std("zero_crossing_rate", None, "Share of samples where the sign changes"),
         column("onset_rate_hz", pa.float32(), unit="hz", doc="Detected onsets a second."),
         column(
             "tempogram_ratio",
             pa.list_(pa.float32(), 13),
-            doc="Tempogram strength at 13 metrical ratios of the tempo (librosa.feature.tempogram_ratio); null without onsets.",
+            doc="Tempogram at 13 metrical ratios of the tempo (librosa.feature.tempogram_ratio); null without onsets.",
         ),
     ),
 )

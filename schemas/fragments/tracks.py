@@ -20,12 +20,14 @@ TRACKS = Fragment(
         column("album", pa.string(), doc="Album tag."),
         column("album_artist", pa.string(), doc="Album artist tag."),
         column("year", pa.int16(), doc="Year of the date tag."),
-        column("genre_tag", pa.string(), doc="Genre tag, as written."),
+        column("genre_tag", pa.string(), doc="Genre tag, as written; numbers of ID3 become names."),
         column("track_number", pa.int16(), doc="Track number tag."),
         column("isrc", pa.string(), doc="International Standard Recording Code tag."),
         column("rights", pa.string(), doc="Copyright or licence tag, as written."),
-        column("peak", pa.float32(), doc="Largest absolute sample; 1.0 is full scale."),
+        column(
+            "peak", pa.float32(), doc="Largest absolute sample of the decoded audio, at most stereo; 1.0 is full scale."
+        ),
         column("clipped_ratio", pa.float32(), doc="Share of samples at or above full scale (0.999), 0-1."),
-        column("silent_ratio", pa.float32(), doc="Share of 50 ms blocks below -60 dBFS RMS, 0-1."),
+        column("silent_ratio", pa.float32(), doc="Share of 50 ms blocks below -60 dB RMS re full scale, 0-1."),
     ),
 )

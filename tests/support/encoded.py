@@ -42,9 +42,11 @@ def wav(samples: Samples, rate_hz: int = 44100, subtype: str | None = None, form
     return file.getvalue()
 
 
-def encode(samples: Samples, rate_hz: int, container: str, codec: str, **options: str) -> bytes:
-    """Encode through libav, with container options."""
-    return _mux(container, options, [(codec, samples, rate_hz)])
+def encode(
+    samples: Samples, rate_hz: int, container: str, codec: str, bit_rate: int | None = None, **options: str
+) -> bytes:
+    """Encode through libav, with container options; 64 kbit/s a channel unless told."""
+    return _mux(container, options, [(codec, samples, rate_hz)], bit_rate=bit_rate)
 
 
 def film(container: str, soundtracks: Sequence[Samples] = (), default: int = 0) -> bytes:
@@ -58,6 +60,7 @@ def _mux(
     sounds: Sequence[tuple[str, Samples, int]],
     default: int = 0,
     pictures: int = 0,
+    bit_rate: int | None = None,
 ) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
@@ -65,7 +68,7 @@ def _mux(
             frames = [_add_pictures(output, pictures)] if pictures else []
             for index, (codec, samples, rate_hz) in enumerate(sounds):
                 stream = output.add_stream(codec, rate=rate_hz, layout=_LAYOUTS[samples.shape[0]])
-                stream.bit_rate = 64_000 * samples.shape[0]
+                stream.bit_rate = bit_rate or 64_000 * samples.shape[0]
                 if len(sounds) > 1:
                     stream.disposition = av.stream.Disposition.default if index == default else 0
                 frames.append((stream, _sound_frame(samples, rate_hz)))
