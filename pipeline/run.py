@@ -72,27 +72,36 @@ class Build:
     def run(self, progress: Progress) -> Tally:
         """Do the work. Whatever ends it, what was finished is committed.
 
-        Raises InterruptedBuildError on Ctrl-C and SIGTERM, BuildFailedError if a worker cannot go on.
+        Raises InterruptedBuildError on Ctrl-C and SIGTERM, BuildFailedError if a worker cannot go on or the disk is
+        full.
         """
         recipe = self.options.recipe
         tally = Tally(self.run_id, self.plan, [name for name in recipe.fragments if name in self.wishes.fragments])
         committer = Committer(self.dataset, recipe, self.run_id, self.state.track_ids)
         if others := live_runs(self.dataset.storage):
             progress.say(f"another build is at work on this dataset (run {', '.join(others)})")
-        with Presence(self.dataset.storage, self.run_id):
-            row = self._register()
-            status = "failed"
-            try:
-                self._work(committer, tally, progress)
-                status = "done"
-            except InterruptedBuildError:
-                status = "interrupted"
-                raise
-            finally:
-                committer.flush()
-                tally.rows = {name: len(ids) for name, ids in committer.committed.items()}
-                self._close(row, status, tally)
+        try:
+            with Presence(self.dataset.storage, self.run_id):
+                self._recorded(committer, tally, progress)
+        except OSError as error:
+            problem = f"the dataset could not be written: {error}"
+            raise BuildFailedError(f"{problem}; once that is mended, the same command goes on") from error
         return tally
+
+    def _recorded(self, committer: Committer, tally: Tally, progress: Progress) -> None:
+        """Work under a row of the runs table that says how it ended."""
+        row = self._register()
+        status = "failed"
+        try:
+            self._work(committer, tally, progress)
+            status = "done"
+        except InterruptedBuildError:
+            status = "interrupted"
+            raise
+        finally:
+            committer.flush()
+            tally.rows = {name: len(ids) for name, ids in committer.committed.items()}
+            self._close(row, status, tally)
 
     def _work(self, committer: Committer, tally: Tally, progress: Progress) -> None:
         committer.add({}, self._unlisted(), self.plan.file_rows)
