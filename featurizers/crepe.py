@@ -34,7 +34,8 @@ _FIRST_BIN_CENTS = 1997.3794084376191  # above 10 Hz: bin 0 is C1, 31.7 Hz
 _WINDOW_SAMPLES = 1024
 _POLYPHASE = 4  # stride of the first convolution: four interleaved channels make it a convolution of stride one
 _BATCH_FRAMES = 32  # small enough for the intermediates of a batch to stay in the processor's caches
-_REACH_BINS = 11  # largest step of the path between two frames: 220 cents in 10 ms
+_REACH_BINS = 11  # steps of up to 220 cents in 10 ms weigh 12 - |d|, d in bins
+_LEAP_WEIGHT = 1e-6  # of any larger step: singers leap, and a crawl of steps would miss half of a short note
 _MEAN_BINS = 4  # the pitch is a mean over so many bins on either side of the path
 _FLOOR = 1e-2  # probability below which a bin counts as impossible either way
 
@@ -145,9 +146,9 @@ class _Layer:
 def decode(probabilities: Floats, min_hz: float, max_hz: float) -> tuple[Floats, Floats]:
     """Follow the pitch through a whole track: ``(T, 360)`` to ``f0_hz (T,)`` and ``periodicity (T,)``.
 
-    The path is the likeliest one between ``min_hz`` and ``max_hz`` where a step of d bins weighs
-    ``12 - |d|``, as in CREPE; the pitch is the mean of the cents of nine bins around it, weighted with
-    their probabilities; the periodicity is the largest of the nine.
+    The path is the likeliest one between ``min_hz`` and ``max_hz``, with CREPE's weights for steps and a
+    small one for leaps; the pitch is the mean of the cents of nine bins around it, weighted with their
+    probabilities; the periodicity is the largest of the nine.
     """
     low, high = _bin_of(min_hz), _bin_of(max_hz) + 1
     path = low + likeliest_path(np.log(probabilities[:, low:high] + np.float32(_FLOOR)))
@@ -168,6 +169,7 @@ def likeliest_path(scores: Floats) -> npt.NDArray[np.intp]:
 
     Only the best score of every bin is kept; the way back finds again which step had led there.
     """
+    leap = np.float32(np.log(_LEAP_WEIGHT))
     steps = np.log(np.arange(1 + _REACH_BINS) + np.float32(1))
     steps = np.concatenate([steps, steps[-2::-1]]).astype(np.float32)  # log(12 - |d|), d = -11 .. 11
     padded = np.full(scores.shape[1] + 2 * _REACH_BINS, -np.inf, np.float32)
@@ -177,10 +179,11 @@ def likeliest_path(scores: Floats) -> npt.NDArray[np.intp]:
     for before, now in pairwise(scores):
         previous[:] = before - before.max()
         np.add(reachable, steps[:, None], out=candidates)
-        now += candidates.max(axis=0)
+        now += np.maximum(candidates.max(axis=0), leap)  # leaps start from the best bin, whose score is 0
     path = np.empty(len(scores), np.intp)
     path[-1] = scores[-1].argmax()
     for t in range(len(scores) - 1, 0, -1):
-        previous[:] = scores[t - 1]
-        path[t - 1] = path[t] - _REACH_BINS + (padded[path[t] : path[t] + len(steps)] + steps).argmax()
+        previous[:] = scores[t - 1] - scores[t - 1].max()
+        near = padded[path[t] : path[t] + len(steps)] + steps
+        path[t - 1] = path[t] - _REACH_BINS + near.argmax() if near.max() > leap else scores[t - 1].argmax()
     return path

@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.contents import newest_fingerprints
-from pipeline.dataset import Dataset
+from pipeline.dataset import OTHER_FOLDERS, Dataset
 from pipeline.delta import FINGERPRINT, Shard
 from pipeline.errors import BuildFailedError
 from pipeline.live import Presence, live_runs
 from pipeline.snapshot import load_snapshot, snapshot_names
 from schemas.tables import TABLES
 
-_SHARD = rf"(?:{FINGERPRINT}=[0-9a-f]{{16}}/)?(?:[0-9a-f]{{32}}|[0-9a-f]{{12}}-(?:start|end))\.parquet"
-_PART = rf"(?:{FINGERPRINT}=[0-9a-f]{{16}}/)?\.[a-z0-9_]{{8}}\.part"
+_PART = r"\.[a-z0-9_]{8}\.part"  # what a killed writer leaves of a local file
+_OF_FRAGMENT = re.compile(rf"{FINGERPRINT}=[0-9a-f]{{16}}/(?:[0-9a-f]{{32}}\.parquet|{_PART})")
+_OF_TABLE = re.compile(rf"(?:[0-9a-f]{{32}}|[0-9a-f]{{12}}-(?:start|end))\.parquet|{_PART}")
 _BUSY_CHECK_FILES = 100
-_OURS = re.compile(rf"(?:{_SHARD}|{_PART})")
 
 
 @dataclass
@@ -66,19 +66,21 @@ def find_garbage(dataset: Dataset) -> Garbage:
         stale = [shard for shard in stale if f"{name}/{shard.path}" not in pinned]
         if stale:
             garbage.shards[name] = stale
-    for name in [*dataset.fragments, *TABLES]:
-        garbage.orphans |= dict(_orphans(dataset, name, pinned))
+    for name in dataset.storage.children():  # a build may have been killed before a table had a log
+        if name not in OTHER_FOLDERS and name[0] not in "._":
+            garbage.orphans |= dict(_orphans(dataset, name, pinned))
     return garbage
 
 
 def _orphans(dataset: Dataset, name: str, pinned: set[str]) -> Iterator[tuple[str, int]]:
     """Files of ours in a table's folder that neither its log nor a snapshot names."""
+    ours = _OF_TABLE if name in TABLES else _OF_FRAGMENT
     listing = dataset.storage.listing(name)  # before the log: what is committed meanwhile is no orphan
-    table = dataset.system_table(name) if name in TABLES else dataset.fragment_table(name)
-    live = {f"{name}/{shard.path}" for shard in table.live()}
-    for path, num_bytes in listing.items():
-        if _OURS.fullmatch(path.removeprefix(f"{name}/")) and path not in live and path not in pinned:
-            yield path, num_bytes
+    found = {path: size for path, size in listing.items() if ours.fullmatch(path.removeprefix(f"{name}/"))}
+    if found:
+        table = dataset.system_table(name) if name in TABLES else dataset.fragment_table(name)
+        live = {f"{name}/{shard.path}" for shard in table.live()}
+        yield from ((path, size) for path, size in found.items() if path not in live and path not in pinned)
 
 
 def collect_garbage(dataset: Dataset, dry_run: bool = False) -> Garbage:

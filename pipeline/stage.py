@@ -112,7 +112,8 @@ class _Visit:
 
     def _load(self) -> Sound | None:
         """Read and decode the file once; None if its content needs no work."""
-        started_s = self._start(TRACKS.name, None)
+        self._start(TRACKS.name, None)
+        started_s = time.perf_counter()
         with open_content(self.task.file.uri) as content:
             self.seen = dataclasses.replace(content.seen, metadata=self.task.file.metadata)
             self._identify(content.track_id)
@@ -138,8 +139,10 @@ class _Visit:
         name = featurizer.writes.name
         columns = self._columns(featurizer)
         duration_s = sound.sources["mix"].duration_s
-        started_s = self._start(name, duration_s)
-        [features] = self.stage.extract(featurizer)([Inputs(sound, columns)])
+        self._start(name, duration_s)
+        extract = self.stage.extract(featurizer)
+        started_s = time.perf_counter()  # what loading took says nothing of the next track
+        [features] = extract([Inputs(sound, columns)])
         if features.keys() != set(featurizer.writes.names):
             odd = sorted(features.keys() ^ set(featurizer.writes.names))
             raise ValueError(f"{type(featurizer).__name__} and its fragment differ in columns {odd}")
@@ -160,14 +163,13 @@ class _Visit:
             columns |= found
         return columns
 
-    def _start(self, fragment: str, duration_s: float | None) -> float:
-        """Announce a step, so that its limits hold and a death is laid at its door; return the start time."""
+    def _start(self, fragment: str, duration_s: float | None) -> None:
+        """Announce a step, so that its limits hold and a death is laid at its door."""
         uri = self.task.file.uri
         out = self.struck_out.get((uri, fragment))
         if out is not None:
             raise Refused(out.reason, f"{out.reason.meaning}; tried {out.attempts} times", out.attempts)
         self.stage.watch.start(self.item_id, uri, fragment, duration_s)
-        return time.perf_counter()
 
     def _keep(self, fragment: str, features: Features) -> None:
         self.outcome.rows.setdefault(fragment, []).append({TRACK_ID: self.track_id, **features})

@@ -9,6 +9,7 @@ import pytest
 
 import jobs.checks
 from featurizers.weights import WEIGHTS
+from harness import muze
 from jobs.checks import FAIL, OK, WARN, check_machine
 from jobs.main import main
 
@@ -79,3 +80,10 @@ def test_a_missing_codec_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(av, "codecs_available", av.codecs_available - {"opus"})
     found = {check.name: check for check in check_machine()}
     assert (found["codecs"].state, found["codecs"].detail) == (FAIL, "missing opus")
+
+
+@pytest.mark.soak
+def test_ray_starts_when_asked() -> None:
+    document = json.loads(muze("doctor", "--ray", "--json", code=None).stdout)
+    [ray] = [check for check in document["checks"] if check["name"] == "ray"]
+    assert ray["state"] == OK, ray

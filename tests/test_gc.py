@@ -99,6 +99,7 @@ def test_files_that_are_not_ours_stay(fake: Fake) -> None:
         root / "snapshots" / f"{'c' * 32}.parquet",
         root / "rhythm" / "_delta_log" / f"{'d' * 32}.parquet",
         root / f"{'e' * 32}.parquet",
+        root / "backup" / f"{'f' * 32}.parquet",
     ]
     for path in foreign:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,6 +108,14 @@ def test_files_that_are_not_ours_stay(fake: Fake) -> None:
     collect_garbage(fake.dataset)
     assert all(path.exists() for path in foreign)
     assert all(path.exists() for path in logs)
+
+
+def test_shards_of_a_build_that_died_before_its_first_commit_go(fake: Fake) -> None:
+    table = fake.dataset.fragment_table("level", FRAGMENTS["level"].schema)
+    orphan = write_rows(table, [{"track_id": track_id(0)}], fingerprint("level"))
+    assert not table.exists()
+    assert f"level/{orphan.path}" in collect_garbage(fake.dataset).orphans
+    assert not Path(fake.location, "level", orphan.path).exists()
 
 
 def test_nothing_happens_while_a_build_is_at_work(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:

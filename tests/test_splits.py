@@ -56,7 +56,8 @@ def test_new_tracks_move_only_groups_that_they_join(old: list[Identity], more: l
     new = [Identity(f"f{t.track_id[1:]}", t.artist, t.duration_s, t.mfcc_mean) for t in more]
     before, after = group_keys(old), group_keys([*old, *new])
     joined = {after[track.track_id] for track in new}
-    moved = {track_id for track_id, name in split_of(old).items() if split_of([*old, *new])[track_id] != name}
+    split = split_of([*old, *new])
+    moved = {track_id for track_id, name in split_of(old).items() if split[track_id] != name}
     assert all(after[track_id] in joined for track_id in moved)
     assert all(after[track_id] == key for track_id, key in before.items() if after[track_id] not in joined)
 
