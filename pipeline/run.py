@@ -152,9 +152,15 @@ class Build:
             for uri in self.discovery.unreadable
         ]
 
+    @property
+    def _fingerprints(self) -> dict[str, str]:
+        """Those of the fragments this build brings up to date."""
+        return {n: p for n, p in self.options.recipe.fingerprints.items() if n in self.wishes.fragments}
+
     def _register(self) -> dict[str, Any]:
         """Write the run's row as running; readers of a first build see its rows from here on."""
-        first = {n: p for n, p in self.options.recipe.fingerprints.items() if n not in self.dataset.current()}
+        current = self.dataset.current()
+        first = {name: print_ for name, print_ in self._fingerprints.items() if name not in current}
         row = {
             "run_id": self.run_id,
             "status": "running",
@@ -170,7 +176,7 @@ class Build:
 
     def _close(self, row: dict[str, Any], status: str, tally: Tally) -> None:
         """Replace the run's row by its final one. Fingerprints that now cover what readers see take over."""
-        promoted = dict(row["promoted"]) | promotable(self.dataset, self.options.recipe.fingerprints)
+        promoted = dict(row["promoted"]) | promotable(self.dataset, self._fingerprints)
         final = row | {
             "status": status,
             "finished_at": datetime.now(UTC),

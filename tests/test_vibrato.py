@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from featurizers.vibrato import MIN_DEPTH_CENTS, Vibrato, measure_vibrato, sustained_notes
@@ -27,6 +27,7 @@ def swing(rate_hz: float, depth_cents: float, duration_s: float, phase: float = 
     return depth_cents * np.sin(2 * np.pi * rate_hz * times(duration_s) + phase)
 
 
+@settings(deadline=None)
 @given(rates, depths, phases, st.floats(80, 900), st.integers(0, 99))
 def test_rate_and_depth_of_a_long_note(rate_hz: float, depth_cents: float, phase: float, centre: float, seed: int):
     cents = swing(rate_hz, depth_cents, 2.0, phase) + np.random.default_rng(seed).normal(0, 2, 200)
@@ -36,6 +37,7 @@ def test_rate_and_depth_of_a_long_note(rate_hz: float, depth_cents: float, phase
     assert 0.85 <= found.extent <= 1
 
 
+@settings(deadline=None)
 @given(st.floats(5, 8), st.floats(30, 100), phases)
 def test_a_short_note_needs_four_cycles_at_most(rate_hz: float, depth_cents: float, phase: float):
     found = measure_vibrato(hz(swing(rate_hz, depth_cents, 4 / rate_hz + 0.02, phase)), HOP_S)
@@ -43,6 +45,7 @@ def test_a_short_note_needs_four_cycles_at_most(rate_hz: float, depth_cents: flo
     assert found.depth_cents == pytest.approx(depth_cents, rel=0.1)
 
 
+@settings(deadline=None)
 @given(rates, depths, phases, st.floats(-200, 200), st.floats(0.25, 4))
 def test_slow_drift_and_transposition_change_nothing(
     rate_hz: float, depth_cents: float, phase: float, drift_cents: float, ratio: float
@@ -54,6 +57,7 @@ def test_slow_drift_and_transposition_change_nothing(
     assert drifting.extent == pytest.approx(plain.extent, abs=0.1)
 
 
+@settings(deadline=None)
 @given(rates, depths, phases)
 def test_time_can_run_backwards(rate_hz: float, depth_cents: float, phase: float):
     f0_hz = hz(swing(rate_hz, depth_cents, 1.5, phase))
@@ -61,6 +65,7 @@ def test_time_can_run_backwards(rate_hz: float, depth_cents: float, phase: float
     assert back == pytest.approx(forth, rel=0.05)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10_000), st.floats(0, 4), st.sampled_from([0.0, 200.0, -700.0, 1200.0]))
 def test_an_unsteady_voice_without_vibrato_has_none(seed: int, spread_cents: float, leap_cents: float):
     rng = np.random.default_rng(seed)
@@ -122,6 +127,7 @@ def test_legato_notes_are_analysed_apart():
     assert len(sustained_notes(hz(first), HOP_S)) == 1
 
 
+@settings(deadline=None)
 @given(rates, st.floats(30, 150), st.floats(0, 0.05))
 def test_what_a_running_mean_takes_from_the_depth_is_given_back(rate_hz: float, depth_cents: float, averaging_s: float):
     shrunk = swing(rate_hz, depth_cents, 2.0) * np.sinc(rate_hz * averaging_s)

@@ -1,0 +1,87 @@
+"""The command line: help, exit codes, one sentence for a bad argument, and a README that tells the truth."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from harness import write_recipe, write_tones
+from inline import without_ray
+from jobs.main import COMMANDS, main
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example_and_stands_in_the_readme(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([command, "--help"])
+    assert left.value.code == 0
+    assert f"example: muze {command}" in capsys.readouterr().out
+    assert f"`muze {command} " in README or f"`muze {command}`" in README
+
+
+def test_the_readme_names_no_command_that_is_not_there() -> None:
+    named = set(re.findall(r"^\$? ?muze (\w+) .*(?:--|\"|/)|`muze (\w+)", README, re.MULTILINE))
+    assert len(named) > len(COMMANDS) // 2
+    assert {name for pair in named for name in pair if name} <= set(COMMANDS)
+
+
+def test_links_in_the_docs_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+BAD_BUILDS = {
+    "no such folder": (["build", "/no/such/folder", "--out", "{out}"], "no such file or folder"),
+    "unknown recipe": (["build", "{music}", "--out", "{out}", "--recipe", "bundeld"], "unknown recipe 'bundeld'"),
+    "unknown fragment": (
+        ["build", "{music}", "--out", "{out}", "--recipe", "bundled", "--only", "rythm"],
+        "unknown fragment 'rythm'",
+    ),
+    "foreign folder": (["build", "{music}", "--out", "{music}", "--recipe", "bundled"], "no muze dataset"),
+    "limit": (["build", "{music}", "--out", "{out}", "--limit", "0"], "--limit is 0: expected more than 0"),
+    "error limit": (["build", "{music}", "--out", "{out}", "--error-limit", "2"], "expected a share from 0 to 1"),
+    "metadata": (["build", "{music}", "--out", "{out}", "--metadata", "/no/such.csv"], "cannot read --metadata"),
+    "not a dataset": (["status", "{music}"], "no dataset at"),
+    "no command to submit": (["submit"], "no command given"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_BUILDS)
+def test_bad_arguments_get_one_sentence_and_exit_2(
+    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words, sentence = BAD_BUILDS[case]
+    music = write_tones(tmp_path / "music", 2)
+    assert main([word.format(music=music, out=tmp_path / "dataset") for word in words]) == 2
+    said = capsys.readouterr()
+    assert sentence in said.err
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+    assert not (tmp_path / "dataset").exists(), "nothing was written"
+
+
+def test_build_prints_exactly_one_json_document(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without_ray(monkeypatch)
+    music, recipe = write_tones(tmp_path / "music", 3), write_recipe(tmp_path)
+    words = ["build", str(music), "--out", str(tmp_path / "dataset"), "--recipe", str(recipe), "--json"]
+    assert main([*words, "--dry-run"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["to_process"], plan["fragments"]["power"]["new"]) == (3, 3)
+    assert not (tmp_path / "dataset").exists(), "a dry run writes nothing"
+    assert main(words) == 0
+    report = json.loads(capsys.readouterr().out)
+    keys = {"run_id", "tracks", "new", "unchanged", "failed", "audio_hours", "wall_s", "realtime_factor", "fragments"}
+    assert keys <= report.keys()
+    assert report["fragments"]["power"].keys() == {"rows", "new", "failed", "skipped", "seconds"}
+    for command in ("status", "failures"):
+        assert main([command, str(tmp_path / "dataset"), "--json"]) == 0
+        json.loads(capsys.readouterr().out)
