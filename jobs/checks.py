@@ -112,7 +112,7 @@ def _codecs() -> Check:
 
 
 def _ray() -> Check:
-    from pipeline.cluster import ray_session
+    from pipeline.ray_session import ray_session
 
     try:
         with ray_session(None, Limits().actor_memory_gib) as num_actors:

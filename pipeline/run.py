@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from pipeline.cluster import ray_session, run_pass, start_ledger
 from pipeline.commits import Committer
 from pipeline.compact import compact
 from pipeline.cost import Costs
@@ -26,6 +25,8 @@ from pipeline.live import Presence, live_runs
 from pipeline.plan import Plan, State, Wishes, ledger_done, make_plan
 from pipeline.progress import Progress
 from pipeline.promotion import promotable
+from pipeline.ray_pass import run_pass, start_ledger
+from pipeline.ray_session import ray_session
 from pipeline.reasons import Reason
 from pipeline.recipe import Recipe
 from pipeline.shards import write_plain

@@ -140,7 +140,7 @@ def test_refinement_finds_the_harmonics(f0_hz: float, given_cents: float, rms: f
 
 
 def test_refinement_leaves_what_no_harmonic_supports() -> None:
-    guess_hz = np.full(21, 310, np.float32)
+    guess_hz = np.full(21, 408, np.float32)
     inside = slice(4, -4)  # clear of the clicks that the tone starts and ends with
     assert np.array_equal(refine_f0(steady(440, 0.2).astype(np.float32), guess_hz)[inside], guess_hz[inside])
     assert np.array_equal(refine_f0(np.zeros(3200, np.float32), guess_hz), guess_hz)
@@ -199,6 +199,19 @@ def test_vibrato(pitch: Extract, centre_hz: float, rate_hz: float, depth_cents: 
     assert features["vibrato_extent"] > 0.85
     cents = errors_cents(features, f0_hz)
     assert np.mean(np.abs(cents) < 50) == 1
+
+
+def test_a_voice_over_chords(pitch: Extract) -> None:
+    f0_hz = np.concatenate([vibrato_hz(hz, 5.5, 40, 0.8) for hz in (262, 440, 330)])
+    voice = harmonic(f0_hz, 20)
+    roots_hz = np.repeat([110.0, 131.0, 98.0], 12_800)
+    chords = sum(harmonic(roots_hz * 2 ** (step / 12), 10) for step in (0, 4, 7))
+    features = measure(pitch, voice + chords * voice.std() / chords.std() / 2)
+    cents = np.abs(errors_cents(features, f0_hz))
+    assert np.mean(cents < 50) > 0.95
+    assert np.nanmedian(cents) < 3
+    assert features["vibrato_rate_hz"] == pytest.approx(5.5, abs=0.1)
+    assert features["vibrato_depth_cents"] == pytest.approx(40, rel=0.1)
 
 
 def test_glides_have_no_vibrato(pitch: Extract) -> None:

@@ -77,7 +77,7 @@ def test_unit_length_and_determinism(extract: Extract) -> None:
     assert np.array_equal(first, second)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.floats(-30, 20))
 def test_gain_changes_nothing(extract: Extract, gain_db: float) -> None:
     samples = voice(1)

@@ -16,10 +16,19 @@ PITCH = Fragment(
     version=1,
     doc="F0 of the predominant voice, its vibrato, and breaths.",
     fields=(
-        column("f0_hz", pa.list_(pa.float32()), unit="hz", doc="F0 a frame; NaN where unvoiced."),
+        column(
+            "f0_hz",
+            pa.list_(pa.float32()),
+            unit="hz",
+            doc="F0 a frame by CREPE, refined on its harmonics; NaN where unvoiced.",
+        ),
         column("f0_hop_s", pa.float32(), unit="s", doc="Seconds between frames; frame i is centred on i * f0_hop_s."),
         column("voiced", pa.list_(pa.bool_()), doc="Whether the frame is voiced."),
-        column("periodicity", pa.list_(pa.float32()), doc="Network confidence in the F0 of the frame, 0-1."),
+        column(
+            "periodicity",
+            pa.list_(pa.float32()),
+            doc="CREPE's confidence in the F0 of the frame, 0-1, also where unvoiced.",
+        ),
         column("vibrato_rate_hz", pa.float32(), unit="hz", doc="Median rate over vibrato notes; null without vibrato."),
         column(
             "vibrato_depth_cents",

@@ -12,7 +12,7 @@ SINGER = Fragment(
         column(
             "voice_embedding",
             pa.list_(pa.float32(), 256),
-            doc="Resemblyzer (GE2E) embedding, unit length; null in silence or below 0.4 s.",
+            doc="Resemblyzer (GE2E) embedding, unit length; null below -70 dBFS or 0.4 s.",
         ),
         column("singer_model", pa.string(), doc="Model id and revision."),
     ),

@@ -34,6 +34,8 @@ class Cluster:
         env = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "t" * 64, "PATH": path}
         words = ["ray", "start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}"]
         words += ["--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}", f"--num-cpus={num_cpus}"]
+        for option in ("dashboard-agent-grpc", "dashboard-agent-listen", "metrics-export", "runtime-env-agent"):
+            words.append(f"--{option}-port={free_port()}")  # else the raylet waits for them, and not for long
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         head = subprocess.Popen([*words, f"--temp-dir={folder}"], env=environment(**env), **quiet)
         try:

@@ -1,27 +1,24 @@
-"""The Ray side of a run: a private local cluster, or one that is there already; the ledger; the pass."""
+"""The Ray of a run: a private cluster on this machine, or one that is there already."""
 
 import contextlib
 import logging
 import os
-import pickle
 import secrets
 import shutil
+import socket
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import psutil
 
-from pipeline.actor import StageActor
 from pipeline.errors import BuildFailedError
-from pipeline.items import WorkItem
-from pipeline.ledger import Ledger
-from pipeline.worker import ItemResult, StageSpec
 
 _TEMP_PREFIX = "muze-ray-"
 _OBJECT_STORE_BYTES = 200 * 2**20  # only references and small rows travel
-_NO_PROGRESS_LIMIT_S = 24 * 3600
+_CONNECT_TIMEOUT_S = 10.0
+_AGENT_PORTS = ("metrics_agent_port", "metrics_export_port", "dashboard_agent_listen_port", "runtime_env_agent_port")
 _START_ATTEMPTS = 3  # Ray gives a node 30 seconds to start, which a busy machine may miss
 
 
@@ -32,6 +29,8 @@ def ray_session(address: str | None, actor_memory_gib: float) -> Iterator[int]:
     Without an address the cluster is private: its own temporary folder, a token nobody else has, no dashboard.
     A bare ``ray.init()`` would join whatever cluster it finds on the machine.
     """
+    if address is not None:
+        _check_reachable(address)
     _set_ray_environment(private=address is None)
     import ray
 
@@ -58,13 +57,52 @@ def ray_session(address: str | None, actor_memory_gib: float) -> Iterator[int]:
 def _init(ray: Any, address: str, options: Mapping[str, Any]) -> None:
     for attempt in range(_START_ATTEMPTS):
         try:
-            with _quiet_start():
+            with _quiet_start(), _agent_ports_chosen():
                 ray.init(address=address, **options)
             return
         except Exception as error:
             ray.shutdown()
             if attempt + 1 == _START_ATTEMPTS or "timed out during startup" not in str(error):
-                raise BuildFailedError(f"no Ray cluster at {address!r}: {_last_line(error)}") from error
+                raise BuildFailedError(f"no Ray cluster at {address!r}: {last_line(error)}") from error
+
+
+@contextlib.contextmanager
+def _agent_ports_chosen() -> Iterator[None]:
+    """Choose the ports of Ray's agents beforehand.
+
+    A raylet gives its agents 15 seconds to say which ports they took, and dies otherwise: on a busy machine that is
+    too short. ``ray start`` has options for these ports, ``ray.init`` has none.
+    """
+    from ray._private.parameter import RayParams
+
+    original = RayParams.update_pre_selected_port
+
+    def choose(params: Any) -> Any:
+        for name in _AGENT_PORTS:
+            setattr(params, name, getattr(params, name) or _free_port())
+        return original(params)
+
+    RayParams.update_pre_selected_port = choose
+    try:
+        yield
+    finally:
+        RayParams.update_pre_selected_port = original
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        return int(probe.getsockname()[1])
+
+
+def _check_reachable(address: str) -> None:
+    """Say at once that nobody listens at HOST:PORT; Ray itself tries for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        try:
+            socket.create_connection((host, int(port)), timeout=_CONNECT_TIMEOUT_S).close()
+        except OSError as error:
+            raise BuildFailedError(f"no Ray cluster at {address!r}: {error}") from error
 
 
 @contextlib.contextmanager
@@ -82,9 +120,9 @@ def _quiet_start() -> Iterator[None]:
 
 def _silence_ray_prints() -> None:
     """Ray prints the deaths of workers on stdout, where our JSON goes; the ledger reports them as failures."""
-    from ray._private.ray_logging import global_worker_stdstream_dispatcher
+    from ray._private import worker
 
-    global_worker_stdstream_dispatcher.remove_handler("ray_print_logs")
+    worker.print_to_stdstream = lambda *_, **__: None
 
 
 def _set_ray_environment(private: bool) -> None:
@@ -123,49 +161,6 @@ def _temporary_folder() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _live_nodes() -> set[str]:
-    import ray
-
-    return {node["NodeID"] for node in ray.nodes() if node["Alive"]}
-
-
-def start_ledger(run_id: str, done: Mapping[str, frozenset[str]], fragments: frozenset[str]) -> Any:
-    """The run's ledger as a named actor without a core of its own. It ends with the driver."""
-    import ray
-
-    remote = ray.remote(num_cpus=0, max_restarts=0)(Ledger)
-    return remote.options(name=f"muze-ledger-{run_id}").remote(done, fragments, _live_nodes)
-
-
-def run_pass(items: Sequence[WorkItem], spec: StageSpec, ledger: Any, num_actors: int) -> Iterator[ItemResult]:
-    """Run work items through a pool of stage actors: one operator, results as they come.
-
-    Ray restarts an actor that dies and gives its item to it again; the ledger then knows what it died of.
-    """
-    import ray
-
-    _quiet_ray_data(ray)
-    rows = [{"item": pickle.dumps(item)} for item in items]
-    pool = ray.data.ActorPoolStrategy(size=max(1, min(num_actors, len(items))))
-    results = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-        StageActor, fn_constructor_args=(spec, ledger), batch_size=1, compute=pool, num_cpus=1
-    )
-    try:
-        for row in results.iter_rows():
-            yield pickle.loads(row["result"])  # noqa: S301 - our own bytes
-    except ray.exceptions.RayError as error:
-        raise BuildFailedError(f"a worker could not go on: {_last_line(error)}") from error
-
-
-def _quiet_ray_data(ray: Any) -> None:
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.execution_no_progress_timeout_s = _NO_PROGRESS_LIMIT_S  # a long track is no stall
-    context.max_errored_blocks = 0
-    for name in ("ray.data", "ray"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-
-
-def _last_line(error: BaseException) -> str:
+def last_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
