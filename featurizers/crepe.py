@@ -153,7 +153,7 @@ def decode(probabilities: Floats, min_hz: float, max_hz: float) -> tuple[Floats,
     low, high = _bin_of(min_hz), _bin_of(max_hz) + 1
     path = low + likeliest_path(np.log(probabilities[:, low:high] + np.float32(_FLOOR)))
     bins = path[:, None] + np.arange(-_MEAN_BINS, _MEAN_BINS + 1)
-    weights = np.take_along_axis(probabilities, bins.clip(0, NUM_BINS - 1), axis=1)
+    weights = np.take_along_axis(probabilities, bins.clip(0, NUM_BINS - 1), axis=1) + np.float32(1e-12)  # never all 0
     weights[(bins < 0) | (bins >= NUM_BINS)] = 0
     cents = _FIRST_BIN_CENTS + BIN_CENTS * (weights * bins).sum(axis=1) / weights.sum(axis=1)
     return (10 * 2 ** (cents / 1200)).astype(np.float32), weights.max(axis=1)

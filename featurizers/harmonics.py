@@ -20,6 +20,7 @@ _WINDOW_SAMPLES = 640  # 40 ms: the harmonics of 65 Hz are two and a half bins o
 _FFT_SAMPLES = 1024
 _NUM_HARMONICS = 8
 _MAX_STRAY_CENTS = 30.0  # a harmonic further off belongs to another sound
+_MIN_AMPLITUDE = 0.01  # of the strongest: what is fainter may be the window's leakage
 _BATCH_FRAMES = 2048
 
 
@@ -49,10 +50,12 @@ def _correction(frames: Floats, f0_hz: Floats) -> npt.NDArray[np.float64]:
     slope = (np.sin(phase) * 2 * np.pi / _WINDOW_SAMPLES).astype(np.float32)  # of the window, a sample
     at = np.take_along_axis(np.fft.rfft(frames * hann, _FFT_SAMPLES), bins, axis=1)
     derivative = np.take_along_axis(np.fft.rfft(frames * slope, _FFT_SAMPLES), bins, axis=1)
-    offset = -(derivative * at.conj()).imag / np.maximum(np.abs(at) ** 2, 1e-20)  # radians a sample, from the bin
+    amplitudes = np.abs(at)
+    offset = -(derivative * at.conj()).imag / np.maximum(amplitudes**2, 1e-20)  # radians a sample, from the bin
     ratios = (bins / _FFT_SAMPLES + offset / (2 * np.pi)) * RATE_HZ / harmonics_hz
     agree = np.abs(ratios - 1) < 2 ** (_MAX_STRAY_CENTS / 1200) - 1
-    weights = np.abs(at) * np.arange(1, _NUM_HARMONICS + 1) * agree
+    agree &= amplitudes > _MIN_AMPLITUDE * amplitudes.max(axis=1, keepdims=True)
+    weights = amplitudes * np.arange(1, _NUM_HARMONICS + 1) * agree
     return np.where(weights.any(axis=1), _weighted_median(ratios, weights), 1.0)
 
 

@@ -18,7 +18,7 @@ from pipeline.errors import BuildFailedError
 _TEMP_PREFIX = "muze-ray-"
 _OBJECT_STORE_BYTES = 200 * 2**20  # only references and small rows travel
 _CONNECT_TIMEOUT_S = 10.0
-_AGENT_PORTS = ("metrics_agent_port", "metrics_export_port", "dashboard_agent_listen_port", "runtime_env_agent_port")
+_AGENTS_LIMIT_MS = 300_000  # a raylet gives its agents 15 s to start and dies otherwise: too short on a busy machine
 _START_ATTEMPTS = 3  # Ray gives a node 30 seconds to start, which a busy machine may miss
 
 
@@ -57,42 +57,13 @@ def ray_session(address: str | None, actor_memory_gib: float) -> Iterator[int]:
 def _init(ray: Any, address: str, options: Mapping[str, Any]) -> None:
     for attempt in range(_START_ATTEMPTS):
         try:
-            with _quiet_start(), _agent_ports_chosen():
+            with _quiet_start():
                 ray.init(address=address, **options)
             return
         except Exception as error:
             ray.shutdown()
             if attempt + 1 == _START_ATTEMPTS or "timed out during startup" not in str(error):
                 raise BuildFailedError(f"no Ray cluster at {address!r}: {last_line(error)}") from error
-
-
-@contextlib.contextmanager
-def _agent_ports_chosen() -> Iterator[None]:
-    """Choose the ports of Ray's agents beforehand.
-
-    A raylet gives its agents 15 seconds to say which ports they took, and dies otherwise: on a busy machine that is
-    too short. ``ray start`` has options for these ports, ``ray.init`` has none.
-    """
-    from ray._private.parameter import RayParams
-
-    original = RayParams.update_pre_selected_port
-
-    def choose(params: Any) -> Any:
-        for name in _AGENT_PORTS:
-            setattr(params, name, getattr(params, name) or _free_port())
-        return original(params)
-
-    RayParams.update_pre_selected_port = choose
-    try:
-        yield
-    finally:
-        RayParams.update_pre_selected_port = original
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("", 0))
-        return int(probe.getsockname()[1])
 
 
 def _check_reachable(address: str) -> None:
@@ -132,6 +103,7 @@ def _set_ray_environment(private: bool) -> None:
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_agent_register_timeout_ms", str(_AGENTS_LIMIT_MS))
     if private:
         os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
         os.environ.update(RAY_prestart_worker_first_driver="0", RAY_enable_metrics_collection="0")  # starts faster

@@ -128,6 +128,12 @@ def test_pitch_stays_within_its_limits() -> None:
     assert np.allclose(periodicity, 0.1)
 
 
+def test_no_probability_at_all_still_decodes() -> None:
+    f0_hz, periodicity = decode(np.zeros((5, NUM_BINS), np.float32), 65, 1100)
+    assert ((f0_hz > 60) & (f0_hz < 1200)).all()
+    assert np.allclose(periodicity, 0, atol=1e-9)
+
+
 @settings(deadline=None)
 @given(st.floats(75, 1050), st.floats(-30, 30), st.sampled_from([0.0, 0.005]))
 def test_refinement_finds_the_harmonics(f0_hz: float, given_cents: float, rms: float) -> None:

@@ -10,10 +10,13 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 
 from harness import environment
+
+START_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -28,39 +31,62 @@ class Cluster:
     @classmethod
     @contextlib.contextmanager
     def started(cls, num_cpus: int) -> Iterator["Cluster"]:
-        folder = tempfile.mkdtemp(prefix="muze-test-")
-        port, dashboard = free_port(), free_port()
+        """Start a head, see that it runs a task, and end it afterwards; a start that fails is tried again."""
         path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
-        env = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "t" * 64, "PATH": path}
-        words = ["ray", "start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}"]
-        words += ["--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}", f"--num-cpus={num_cpus}"]
-        for option in ("dashboard-agent-grpc", "dashboard-agent-listen", "metrics-export", "runtime-env-agent"):
-            words.append(f"--{option}-port={free_port()}")  # else the raylet waits for them, and not for long
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        head = subprocess.Popen([*words, f"--temp-dir={folder}"], env=environment(**env), **quiet)
-        try:
-            wait_for_port(dashboard)
-            process = psutil.Process(head.pid)
-            yield cls(f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}", process, env)
-        finally:
-            head.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                head.wait(timeout=60)
-            head.kill()
-            shutil.rmtree(folder, ignore_errors=True)
+        env = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "t" * 64, "PATH": path, "RAY_ADDRESS": ""}
+        env["RAY_agent_register_timeout_ms"] = "300000"  # 15 s otherwise, which a busy machine may miss
+        with contextlib.ExitStack() as stack:
+            for _ in range(START_ATTEMPTS):
+                address, dashboard, head, log = stack.enter_context(_head(num_cpus, env))
+                if _runs_a_task(address, env):
+                    break
+            else:
+                raise RuntimeError(f"no Ray head: {log.read_text()[-2000:]}")
+            yield cls(address, dashboard, psutil.Process(head.pid), env)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@contextlib.contextmanager
+def _head(num_cpus: int, env: dict[str, str]) -> Iterator[tuple[str, str, subprocess.Popen[bytes], Path]]:
+    folder = Path(tempfile.mkdtemp(prefix="muze-test-"))
+    port, dashboard = _free_ports(2)
+    words = ["ray", "start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}"]
+    words += ["--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}", f"--num-cpus={num_cpus}"]
+    with (folder / "start.log").open("wb") as log:
+        head = subprocess.Popen([*words, f"--temp-dir={folder}"], env=environment(**env), stdout=log, stderr=log)
+    try:
+        yield f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}", head, folder / "start.log"
+    finally:
+        head.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            head.wait(timeout=60)
+        head.kill()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def wait_for_port(port: int, limit_s: float = 240) -> None:
+def _runs_a_task(address: str, env: dict[str, str], limit_s: float = 120) -> bool:
+    host, _, port = address.partition(":")
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.5)
-    raise TimeoutError(f"nothing listens on port {port}")
+            if probe.connect_ex((host, int(port))) == 0:
+                break
+        time.sleep(0.2)
+    code = f"import ray; ray.init({address!r}, log_to_driver=False); assert ray.get(ray.remote(abs).remote(-1)) == 1"
+    try:
+        words = [sys.executable, "-c", code]
+        return subprocess.run(words, env=environment(**env), capture_output=True, timeout=limit_s).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def free_port() -> int:
+    return _free_ports(1)[0]
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on, all different."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
