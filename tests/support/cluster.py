@@ -71,7 +71,9 @@ def _runs_a_task(address: str, env: dict[str, str], limit_s: float = 120) -> boo
             if probe.connect_ex((host, int(port))) == 0:
                 break
         time.sleep(0.2)
-    code = f"import ray; ray.init({address!r}, log_to_driver=False); assert ray.get(ray.remote(abs).remote(-1)) == 1"
+    code = (
+        f"import ray; ray.init({address!r}, log_to_driver=False); assert ray.get(ray.remote(lambda: 1).remote()) == 1"
+    )
     try:
         words = [sys.executable, "-c", code]
         return subprocess.run(words, env=environment(**env), capture_output=True, timeout=limit_s).returncode == 0
