@@ -125,7 +125,7 @@ class Build:
             items = list(group(self.plan.tasks, item_cost_s(self.plan.cost_s, num_actors)))
             results = run_pass(items, spec, ledger, num_actors)
             committed_s = time.monotonic()
-            with progress.live(tally, ledger) as view:
+            with interruption.heeded(), progress.live(tally, ledger) as view:  # again: Ray took SIGTERM for itself
                 for result in results:
                     committer.add(result.shards, result.outcome.failures, result.outcome.files)
                     tally.add(result)

@@ -59,10 +59,12 @@ class Bench:
             words, env=env, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         )
 
-    def actors(self, driver: subprocess.Popen[str] | None = None) -> list[psutil.Process]:
-        """Stage actors of the cluster, or of a driver's private one."""
-        root = psutil.Process(driver.pid) if driver else self.cluster.process
-        return [member for member in root.children(recursive=True) if "StageActor" in _title(member)]
+    def actors(self, driver: subprocess.Popen[str], private: bool) -> list[psutil.Process]:
+        """Stage actors that started after the driver, on the cluster or on its private one."""
+        started = psutil.Process(driver.pid).create_time()
+        root = psutil.Process(driver.pid) if private else self.cluster.process
+        members = root.children(recursive=True)
+        return [m for m in members if "StageActor" in _title(m) and m.create_time() > started]
 
 
 def _title(process: psutil.Process) -> str:
@@ -81,7 +83,7 @@ def wait_for_actors(bench: Bench, driver: subprocess.Popen[str], private: bool =
     deadline = time.monotonic() + 200
     while driver.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(psutil.NoSuchProcess):
-            if found := bench.actors(driver if private else None):
+            if found := bench.actors(driver, private):
                 return found
         time.sleep(0.05)
     return []
