@@ -108,7 +108,7 @@ def test_it_is_declared_as_the_engine_expects(name: str) -> None:
     assert found.__dataclass_params__.frozen  # type: ignore[attr-defined]
     assert 0 < found.cost < 10
     assert set(found.reads) <= set(FEATURIZERS)
-    for weight in found.weights:
+    for weight in found().weights:  # of an instance: settings may choose the model
         assert weights.revision(weight)
         assert weights.WEIGHTS[weight].licence
 

@@ -54,7 +54,8 @@ def test_slow_drift_and_transposition_change_nothing(
     plain = measure_vibrato(hz(cents), HOP_S)
     drifting = measure_vibrato(ratio * hz(cents + drift_cents * times(2.0) / 2), HOP_S)
     assert drifting[:2] == pytest.approx(plain[:2], rel=0.02)
-    assert drifting.extent == pytest.approx(plain.extent, abs=0.1)
+    two_cycles = 2 / (rate_hz * 2.0)  # drift may cost a cycle at either end of the 2 s note
+    assert drifting.extent == pytest.approx(plain.extent, abs=two_cycles)
 
 
 @settings(deadline=None)
