@@ -24,17 +24,24 @@ class Models:
     """Everything that is worth loading once."""
 
     def __init__(self) -> None:
-        with madmom_names():
-            from madmom.features.chords import CNNChordFeatureProcessor, CRFChordRecognitionProcessor
-            from madmom.features.downbeats import DBNDownBeatTrackingProcessor, RNNDownBeatProcessor
-            from madmom.features.key import CNNKeyRecognitionProcessor
+        from madmom.features import downbeats
+        from madmom.features.chords import CNNChordFeatureProcessor, CRFChordRecognitionProcessor
+        from madmom.features.key import CNNKeyRecognitionProcessor
 
-            self.downbeats = RNNDownBeatProcessor()
-            self.bars = DBNDownBeatTrackingProcessor(beats_per_bar=[3, 4], fps=100)
-            self.key = CNNKeyRecognitionProcessor()
-            self.chord_features = CNNChordFeatureProcessor()
-            self.chords = CRFChordRecognitionProcessor()
+        downbeats._process_dbn = _viterbi_pair
+        self.downbeats = downbeats.RNNDownBeatProcessor()
+        self.bars = downbeats.DBNDownBeatTrackingProcessor(beats_per_bar=[3, 4], fps=100)
+        self.key = CNNKeyRecognitionProcessor()
+        self.chord_features = CNNChordFeatureProcessor()
+        self.chords = CRFChordRecognitionProcessor()
         self.voice = VoiceEncoder("cpu", verbose=False)
+
+
+def _viterbi_pair(process_tuple: tuple[Any, Any]) -> np.ndarray:
+    """madmom stacks (path, probability) pairs of unequal shapes, which numpy refuses by now; as objects it goes."""
+    pair = np.empty(2, dtype=object)
+    pair[:] = process_tuple[0].viterbi(process_tuple[1])
+    return pair
 
 
 def analyse(path: str, models: Models) -> dict[str, Any]:
@@ -87,8 +94,10 @@ def pitch(path: str) -> tuple[np.ndarray, np.ndarray]:
 
 def main() -> None:
     out, *paths = sys.argv[1:]
-    models = Models()
-    Path(out).write_bytes(pickle.dumps({path: analyse(path, models) for path in paths}))
+    with madmom_names():  # madmom uses names at run time that numpy has dropped
+        models = Models()
+        found = {path: analyse(path, models) for path in paths}
+    Path(out).write_bytes(pickle.dumps(found))
 
 
 if __name__ == "__main__":
