@@ -50,7 +50,6 @@ class BuildOptions:
     limit: int | None = None
     address: str | None = None
     retry_failures: bool = False
-    error_limit: float = 0.5
     max_duration_s: float = 1800.0
     limits: Limits = field(default_factory=Limits)
     exclude: Sequence[str] = ()
