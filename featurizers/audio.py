@@ -1,7 +1,9 @@
 """Decoded audio and the views of it that featurizers ask for."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +24,16 @@ class Audio:
 
 
 @dataclass(frozen=True)
+class AudioFile:
+    """A FLAC file that a featurizer wrote, as the value of a column.
+
+    The engine takes the file into the dataset and puts its path there, relative to the dataset, in its place.
+    """
+
+    path: Path
+
+
+@dataclass(frozen=True)
 class View:
     """A named source at a rate and channel count; ``None`` keeps what the source has."""
 
@@ -34,14 +46,21 @@ MIX = View("mix")
 MIX_44K_MONO = View("mix", 44100, 1)
 MIX_22K_MONO = View("mix", 22050, 1)
 MIX_16K_MONO = View("mix", 16000, 1)
+VOCALS_16K_MONO = View("vocals", 16000, 1)
 
 
 @dataclass
 class Sound:
-    """The audio sources of one track; each view of them is computed at most once, then kept."""
+    """The audio sources of one track; each source and each view of it is computed at most once, then kept."""
 
-    sources: Mapping[str, Audio]
+    sources: Mapping[str, Callable[[], Audio]]
+    """Source -> what decodes or fetches it when it is first asked for."""
     _views: dict[View, Audio] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, **sources: Audio) -> "Sound":
+        """The sound of audio that is at hand."""
+        return cls({name: partial(sources.__getitem__, name) for name in sources})
 
     def view(self, view: View) -> Audio:
         """Return the audio of a view. KeyError if the track has no such source."""
@@ -50,10 +69,12 @@ class Sound:
         return self._views[view]
 
     def _compute(self, view: View) -> Audio:
+        if view.rate_hz is None and view.num_channels is None:
+            return self.sources[view.source]()
         if view.num_channels == 1 and view.rate_hz is not None:
             mono = self.view(View(view.source, None, 1))
             return _resampled(mono, view.rate_hz)
-        audio = self.sources[view.source]
+        audio = self.view(View(view.source))
         if view.num_channels == 1 and audio.samples.shape[0] > 1:
             audio = Audio(audio.samples.mean(axis=0, keepdims=True, dtype=np.float32), audio.rate_hz)
         return _resampled(audio, view.rate_hz or audio.rate_hz)

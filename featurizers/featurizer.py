@@ -9,15 +9,18 @@ from featurizers.audio import Audio, Sound, View
 from schemas.fragment import Fragment
 
 Features = dict[str, Any]
-"""One value for every column of the fragment, ``track_id`` excepted."""
+"""One value for every column of the fragment, ``track_id`` excepted; an ``AudioFile`` becomes its path."""
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What one track offers a featurizer: its audio views and the columns it declared in ``reads``."""
+    """What one track offers a featurizer: its audio views and the columns of what it reads."""
 
     sound: Sound
     columns: Mapping[str, Any] = field(default_factory=dict)
+    track_id: str = ""
+    source: str = "mix"
+    """The first source of ``hears`` that the recipe has."""
 
     def audio(self, view: View) -> Audio:
         return self.sound.view(view)
@@ -36,7 +39,13 @@ class Featurizer(ABC):
 
     writes: ClassVar[Fragment]
     reads: ClassVar[tuple[str, ...]] = ()
-    """Fragments whose columns it needs; a recipe must have them."""
+    """Fragments whose columns it needs; a recipe must have them. ``tracks`` is in every recipe."""
+    prefers: ClassVar[tuple[str, ...]] = ()
+    """Fragments whose columns it reads where the recipe has them; without, their columns are absent."""
+    hears: ClassVar[tuple[str, ...]] = ("mix",)
+    """Audio sources in order of preference: it gets the first that the recipe has. Empty if it needs no audio."""
+    offers: ClassVar[Mapping[str, str]] = {}
+    """Audio source -> its column that holds an ``AudioFile``: what others may hear."""
     weights: ClassVar[tuple[str, ...]] = ()
     """Names in ``featurizers.weights`` of the weight files it loads."""
     cost: ClassVar[float] = 0.01

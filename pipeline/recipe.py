@@ -11,6 +11,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from featurizers import weights
+from featurizers.audio import MIX
 from featurizers.featurizer import Featurizer
 from featurizers.registry import FEATURIZERS, featurizer_class
 from pipeline.errors import BadArgumentError
@@ -37,6 +38,23 @@ class Recipe:
         return {TRACKS.name: TRACKS} | {f.writes.name: f.writes for f in self.featurizers}
 
     @cached_property
+    def sources(self) -> dict[str, tuple[str, str]]:
+        """Audio source -> the fragment and column that point to it. The mix is not among them."""
+        return {source: (f.writes.name, column) for f in self.featurizers for source, column in f.offers.items()}
+
+    def source_of(self, featurizer: Featurizer) -> str | None:
+        """The audio source a featurizer gets: the first it hears that there is. None if it needs none."""
+        return next((source for source in featurizer.hears if source == MIX.source or source in self.sources), None)
+
+    def reads(self, featurizer: Featurizer) -> tuple[str, ...]:
+        """Fragments of this recipe that a featurizer reads, that of its audio source included."""
+        names = {*featurizer.reads, *(name for name in featurizer.prefers if name in self.by_fragment)}
+        source = self.source_of(featurizer)
+        if source in self.sources:
+            names.add(self.sources[source][0])
+        return tuple(sorted(names))
+
+    @cached_property
     def fingerprints(self) -> dict[str, str]:
         """Fragment -> fingerprint. Same fingerprint, same meaning of the rows."""
         prints = {TRACKS.name: _digest({"fragment": TRACKS.name, "version": TRACKS.version, "audio": AUDIO_VERSION})}
@@ -48,7 +66,7 @@ class Recipe:
                     "audio": AUDIO_VERSION,
                     "settings": dataclasses.asdict(featurizer),
                     "weights": {name: weights.revision(name) for name in featurizer.weights},
-                    "reads": {name: prints[name] for name in featurizer.reads},
+                    "reads": {name: prints[name] for name in self.reads(featurizer)},
                 }
             )
         return prints
@@ -63,8 +81,24 @@ class Recipe:
                 raise BadArgumentError(_unknown("fragment", name, self.fragments))
             if name not in needed:
                 needed.add(name)
-                waiting.extend(self.by_fragment[name].reads)
+                waiting.extend(self.reads(self.by_fragment[name]) if name != TRACKS.name else ())
         return frozenset(needed)
+
+    def weights(self, fragments: Iterable[str]) -> tuple[str, ...]:
+        """Names of the weights that these fragments load."""
+        named = (self.by_fragment[name] for name in fragments if name in self.by_fragment)
+        return tuple(sorted({weight for featurizer in named for weight in featurizer.weights}))
+
+    def without(self, fragments: Iterable[str]) -> "Recipe":
+        """This recipe without some fragments, and without those that cannot be had then."""
+        kept = Recipe(self.name, tuple(f for f in self.featurizers if f.writes.name not in set(fragments)))
+        orphaned = [f.writes.name for f in kept.featurizers if not kept.satisfies(f)]
+        return kept.without(orphaned) if orphaned else ordered(kept)
+
+    def satisfies(self, featurizer: Featurizer) -> bool:
+        """Whether what a featurizer reads and hears is in this recipe."""
+        deaf = bool(featurizer.hears) and self.source_of(featurizer) is None
+        return not deaf and all(name in self.fragments for name in featurizer.reads)
 
     def to_json(self) -> str:
         fragments = {f.writes.name: dataclasses.asdict(f) for f in self.featurizers}
@@ -91,7 +125,7 @@ def parse_recipe(name: str, document: Any) -> Recipe:
     fragments = document.get("fragments") if isinstance(document, Mapping) else None
     if not isinstance(fragments, Mapping):
         raise BadArgumentError(f"recipe {name!r} has no mapping 'fragments': write 'fragments: {{level: {{}}}}'")
-    return Recipe(name, _ordered([_featurizer(key, settings or {}) for key, settings in fragments.items()]))
+    return ordered(Recipe(name, tuple(_featurizer(key, settings or {}) for key, settings in fragments.items())))
 
 
 def _featurizer(fragment: str, settings: Mapping[str, Any]) -> Featurizer:
@@ -114,14 +148,18 @@ def _featurizer(fragment: str, settings: Mapping[str, Any]) -> Featurizer:
     return found(**chosen)
 
 
-def _ordered(featurizers: list[Featurizer]) -> tuple[Featurizer, ...]:
-    by_name = {featurizer.writes.name: featurizer for featurizer in featurizers}
-    for featurizer in featurizers:
-        for name in featurizer.reads:
-            if name not in by_name:
-                raise BadArgumentError(f"fragment {featurizer.writes.name!r} reads {name!r}: add it to the recipe")
+def ordered(recipe: Recipe) -> Recipe:
+    """The recipe with every featurizer after what it reads. BadArgumentError where something to read is missing."""
+    for featurizer in recipe.featurizers:
+        name = featurizer.writes.name
+        for read in featurizer.reads:
+            if read not in recipe.fragments:
+                raise BadArgumentError(f"fragment {name!r} reads {read!r}: add it to the recipe")
+        if featurizer.hears and recipe.source_of(featurizer) is None:
+            raise BadArgumentError(f"fragment {name!r} hears {featurizer.hears[0]!r}: add 'stems' to the recipe")
+    graph = {f.writes.name: [name for name in recipe.reads(f) if name != TRACKS.name] for f in recipe.featurizers}
     try:
-        order = TopologicalSorter({name: f.reads for name, f in by_name.items()}).static_order()
-        return tuple(by_name[name] for name in order)
+        order = TopologicalSorter(graph).static_order()
+        return Recipe(recipe.name, tuple(recipe.by_fragment[name] for name in order))
     except CycleError as error:
         raise BadArgumentError(f"fragments read each other in a circle: {' -> '.join(error.args[1])}") from error

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
+from featurizers.weights_store import store_location
 from pipeline.commits import Committer
 from pipeline.compact import compact
 from pipeline.cost import Costs
@@ -119,7 +120,12 @@ class Build:
         with ray_session(options.address, options.limits.actor_memory_gib) as num_actors:
             ledger = start_ledger(self.run_id, ledger_done(self.state, self.wishes), self.wishes.fragments)
             spec = StageSpec(
-                self.run_id, self.dataset.storage.root, options.recipe, options.max_duration_s, options.limits
+                self.run_id,
+                self.dataset.storage.root,
+                options.recipe,
+                options.max_duration_s,
+                options.limits,
+                store_location(),
             )
             items = list(group(self.plan.tasks, item_cost_s(self.plan.cost_s, num_actors)))
             results = run_pass(items, spec, ledger, num_actors)

@@ -1,12 +1,15 @@
 """Bytes of a dataset, on a local disk or behind any fsspec URL."""
 
 import contextlib
+import io
 import json
 import os
+import shutil
 import tempfile
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from pipeline.uris import is_local, path_of_uri
 
@@ -39,18 +42,28 @@ class Storage:
     def put_if_absent(self, path: str, data: bytes) -> bool:
         """Write an object whole or not at all, unless it exists; return whether it was written."""
         if self.local:
-            return self._link_if_absent(self.uri(path), data)
+            return self._link_if_absent(self.uri(path), io.BytesIO(data))
         try:
             self._filesystem.pipe_file(self.uri(path), data, mode="create")
         except FileExistsError:
             return False
         return True
 
+    def put_file_if_absent(self, path: str, file: Path) -> bool:
+        """Copy a local file in as an object, whole or not at all, unless it exists; return whether it was copied."""
+        if self.local:
+            with file.open("rb") as stream:
+                return self._link_if_absent(self.uri(path), stream)
+        if self._filesystem.exists(self.uri(path)):
+            return False
+        self._filesystem.put_file(str(file), self.uri(path))
+        return True
+
     @staticmethod
-    def _link_if_absent(target: str, data: bytes) -> bool:
+    def _link_if_absent(target: str, data: BinaryIO) -> bool:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=os.path.dirname(target), prefix=".", suffix=".part") as temporary:
-            temporary.write(data)
+            shutil.copyfileobj(data, temporary)
             temporary.flush()
             os.fsync(temporary.fileno())
             try:

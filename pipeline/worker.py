@@ -1,14 +1,17 @@
 """A worker does a work item from files to shards. It knows nothing of Ray; ``pipeline.actor`` puts it into one."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from featurizers.weights_store import LOCATION
 from pipeline.dataset import Dataset
 from pipeline.delta import Shard
 from pipeline.items import WorkItem
 from pipeline.ledger import StruckOut
 from pipeline.limits import Limits
+from pipeline.objects import Objects
 from pipeline.recipe import Recipe
 from pipeline.shards import read_shards, write_rows
 from pipeline.stage import Outcome, Stage, Watch
@@ -25,6 +28,8 @@ class StageSpec:
     recipe: Recipe
     max_duration_s: float
     limits: Limits
+    weights: str
+    """Where the weights store is."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +72,12 @@ class Worker:
     """Holds a stage, warm from its first item on."""
 
     def __init__(self, spec: StageSpec, watch: Watch) -> None:
+        os.environ[LOCATION] = spec.weights
         self._dataset = Dataset(Storage(spec.root))
         self._recipe = spec.recipe
         self._earlier = EarlierColumns(self._dataset, spec.recipe.fingerprints)
-        self._stage = Stage(spec.recipe, spec.max_duration_s, watch, self._earlier)
+        objects = Objects(self._dataset.storage)
+        self._stage = Stage(spec.recipe, spec.max_duration_s, watch, self._earlier, objects)
 
     def do(self, item: WorkItem, struck_out: Mapping[tuple[str, str], StruckOut]) -> tuple[dict[str, Shard], Outcome]:
         """Process an item and write its rows, one shard a fragment. Rows leave the outcome once they are written."""

@@ -45,7 +45,7 @@ def odd_sounds() -> dict[str, Audio]:
 
 
 def extract(name: str, *sounds: Audio) -> list[dict[str, Any]]:
-    return loaded(name)[1]([Inputs(Sound({"mix": audio})) for audio in sounds])
+    return loaded(name)[1]([Inputs(Sound.of(mix=audio)) for audio in sounds])
 
 
 def as_arrow(name: str, rows: list[dict[str, Any]]) -> pa.Table:

@@ -30,7 +30,7 @@ def harmony() -> Extract:
 
 
 def inputs(samples: np.ndarray, rate_hz: int = RATE_HZ) -> Inputs:
-    return Inputs(Sound({"mix": Audio(np.atleast_2d(samples).astype(np.float32), rate_hz)}))
+    return Inputs(Sound.of(mix=Audio(np.atleast_2d(samples).astype(np.float32), rate_hz)))
 
 
 def strum(pitches: list[int], duration_s: float) -> np.ndarray:

@@ -24,7 +24,7 @@ Samples = npt.NDArray[np.float32]
 
 def measured(samples: npt.ArrayLike, rate_hz: int = RATE_HZ) -> dict[str, Any]:
     audio = Audio(np.atleast_2d(np.asarray(samples, np.float32)), rate_hz)
-    [features] = Level().load()([Inputs(Sound({"mix": audio}))])
+    [features] = Level().load()([Inputs(Sound.of(mix=audio))])
     assert tuple(features) == LEVEL.names
     return features
 

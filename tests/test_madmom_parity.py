@@ -68,7 +68,7 @@ def madmom_bars() -> Callable[[np.ndarray], np.ndarray]:
 
 
 def inputs(samples: np.ndarray) -> Inputs:
-    return Inputs(Sound({"mix": Audio(samples[None], RATE_HZ)}))
+    return Inputs(Sound.of(mix=Audio(samples[None], RATE_HZ)))
 
 
 def spectrogram(samples: np.ndarray, bands: tuple[int, int, int], frames_per_s: int) -> np.ndarray:

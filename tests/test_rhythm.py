@@ -34,7 +34,7 @@ def rhythm() -> Extract:
 
 
 def inputs(samples: np.ndarray, rate_hz: int = RATE_HZ) -> Inputs:
-    return Inputs(Sound({"mix": Audio(np.atleast_2d(samples).astype(np.float32), rate_hz)}))
+    return Inputs(Sound.of(mix=Audio(np.atleast_2d(samples).astype(np.float32), rate_hz)))
 
 
 def beat_times_s(bpm: float) -> np.ndarray:

@@ -23,7 +23,7 @@ EXTRACT = Timbre().load()
 
 def measured(signal: npt.ArrayLike, rate_hz: int = RATE_HZ) -> dict[str, Any]:
     audio = Audio(np.atleast_2d(np.asarray(signal, np.float32)), rate_hz)
-    [features] = EXTRACT([Inputs(Sound({"mix": audio}))])
+    [features] = EXTRACT([Inputs(Sound.of(mix=audio))])
     assert tuple(features) == TIMBRE.names
     numbers = np.concatenate([np.atleast_1d(value) for value in features.values() if value is not None])
     assert np.isfinite(numbers).all()
@@ -124,7 +124,7 @@ def test_short_sounds_at_any_rate_have_values(num_samples: int, rate_hz: int, nu
 
 def test_a_sample_that_resampling_leaves_nothing_of_has_nulls() -> None:
     audio = Audio(np.ones((1, 1), np.float32), 48000)
-    assert EXTRACT([Inputs(Sound({"mix": audio}))]) == [dict.fromkeys(TIMBRE.names)]
+    assert EXTRACT([Inputs(Sound.of(mix=audio))]) == [dict.fromkeys(TIMBRE.names)]
 
 
 def peak_bytes(duration_s: int) -> int:

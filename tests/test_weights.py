@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from featurizers import weights
-from featurizers.weights import WEIGHTS, Weight, model_id, revision, verify
+from featurizers.weight import Package, Weight
+from featurizers.weights import WEIGHTS, model_id, revision, verify
+
+PACKAGED = [name for name, weight in WEIGHTS.items() if weight.packaged]
 
 
 @pytest.fixture
@@ -23,7 +26,7 @@ def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", WEIGHTS)
+@pytest.mark.parametrize("name", PACKAGED)
 def test_installed_weights_are_the_pinned_ones(name: str) -> None:
     assert verify(name) == []
 
@@ -59,14 +62,14 @@ def test_another_version_of_the_package_is_caught(copy: Path) -> None:
 
 
 def test_a_package_that_is_not_installed_is_one_problem(monkeypatch: pytest.MonkeyPatch) -> None:
-    absent = replace(WEIGHTS["resemblyzer"], package="no-such-package")
+    absent = replace(WEIGHTS["resemblyzer"], origin=Package("no-such-package", "0.1.4"))
     monkeypatch.setitem(weights.WEIGHTS, "resemblyzer", absent)
     assert verify("resemblyzer") == ["no-such-package 0.1.4 is not installed"]
 
 
 def test_revisions_are_short_hashes_that_differ() -> None:
-    revisions = {revision(name) for name in WEIGHTS}
-    assert len(revisions) == len(WEIGHTS)
+    revisions = {revision(name) for name in PACKAGED}
+    assert len(revisions) == len(PACKAGED)
     assert all(re.fullmatch("[0-9a-f]{12}", one) for one in revisions)
 
 
@@ -77,7 +80,7 @@ def test_a_revision_follows_the_checksums_and_nothing_else(monkeypatch: pytest.M
         monkeypatch.setitem(weights.WEIGHTS, "madmom-chords", changed)
         return revision("madmom-chords")
 
-    assert pinned_as(replace(weight, version="9", licence_note="")) == before
+    assert pinned_as(replace(weight, origin=Package("madmom", "9"), licence_note="")) == before
     other = replace(weight.files[1], sha256="0" * 64)
     assert pinned_as(replace(weight, files=(weight.files[0], other))) != before
 
@@ -87,8 +90,9 @@ def test_model_ids_name_every_weight() -> None:
     assert model_id("madmom-key", "madmom-chords").split()[1].startswith("madmom-chords@")
 
 
-def test_only_madmom_forbids_commercial_use() -> None:
-    assert {weight.package for weight in WEIGHTS.values() if not weight.commercial_use} == {"madmom"}
+def test_madmom_and_demucs_forbid_commercial_use_and_nothing_else() -> None:
+    forbidden = {name for name, weight in WEIGHTS.items() if not weight.commercial_use}
+    assert {name.replace("_", "-").split("-")[0] for name in forbidden} == {"madmom", "htdemucs"}
 
 
 def test_an_unknown_name_is_a_key_error() -> None:

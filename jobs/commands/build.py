@@ -4,10 +4,12 @@ Run it again at any time, after a crash too: it does what is left and nothing tw
 """
 
 import argparse
+import dataclasses
 import json
 import os
 
 from jobs.named_recipes import load_recipe
+from jobs.weights import check_weights, recipe_with_weights, use_store
 from pipeline.errors import BadArgumentError
 from pipeline.limits import Limits
 from pipeline.progress import Progress
@@ -25,6 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="skip files whose path matches")
     parser.add_argument("--metadata", metavar="FILE.csv", help="sidecar with a column 'path', joined to the files")
     parser.add_argument("--address", default=os.environ.get("RAY_ADDRESS"), help="Ray cluster to join")
+    parser.add_argument(
+        "--weights", metavar="DIR", help="weights store (default: $MUZE_WEIGHTS, else the user's cache)"
+    )
+    parser.add_argument("--skip-missing", action="store_true", help="leave out fragments whose weights are missing")
     parser.add_argument("--retry-failures", action="store_true", help="try again what failed before")
     parser.add_argument("--error-limit", type=float, default=0.5, help="failed share that makes the run fail")
     parser.add_argument("--max-duration-s", type=float, default=1800.0, help="refuse longer tracks")
@@ -35,8 +41,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    build = prepare(options(args))
     progress = Progress()
+    asked = options(args)
+    use_store(args.weights)
+    recipe, left_out = recipe_with_weights(asked.recipe, asked.only, args.skip_missing)
+    if left_out:
+        progress.say(f"left out for want of weights: {', '.join(left_out)}; get them with 'muze models pull'")
+    build = prepare(dataclasses.replace(asked, recipe=recipe))
+    if build.plan.tasks:
+        check_weights(recipe, build.wishes.fragments)
     progress.show_plan(build.plan, build.discovery)
     if args.dry_run:
         if args.json:

@@ -5,9 +5,10 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from featurizers.weights import WEIGHTS, revision
+from featurizers.weights import WEIGHTS
 from jobs.checks import FAIL, Check, check_machine
 from jobs.tables import render
+from jobs.weights import state_of
 
 EXAMPLE = "muze doctor"
 
@@ -33,8 +34,8 @@ def licences() -> list[dict[str, Any]]:
     return [
         {
             "name": weight.name,
-            "revision": revision(weight.name),
-            "size_bytes": sum(file.size_bytes for file in weight.files),
+            "state": state_of(weight.name),
+            "size_bytes": weight.size_bytes,
             "source": weight.source,
             "licence": weight.licence,
             "commercial_use": weight.commercial_use,

@@ -44,4 +44,4 @@ def noise(duration_s: float, low_hz: float, high_hz: float, rms: float, seed: in
 
 def inputs(samples: np.ndarray, rate_hz: int = RATE_HZ) -> Inputs:
     """A track with these samples, ``(samples,)`` or ``(channels, samples)``, as its mix."""
-    return Inputs(Sound({"mix": Audio(np.atleast_2d(samples).astype(np.float32), rate_hz)}))
+    return Inputs(Sound.of(mix=Audio(np.atleast_2d(samples).astype(np.float32), rate_hz)))

@@ -1,0 +1,109 @@
+"""List, pull and verify the weights of the models: what each is, its licence, and whether it is on this machine.
+
+Weights that ship inside installed packages need no pull. The others are kept in a store: a folder that --weights or
+MUZE_WEIGHTS names, else the user's cache. A machine without network gets them through a bundle.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from featurizers.weights import WEIGHTS, verify
+from featurizers.weights_store import Store, store
+from jobs.model_docs import markdown
+from jobs.tables import readable_bytes, render
+from jobs.weights import PullProgress, names_for, state_of, use_store
+from pipeline.errors import BadArgumentError
+from pipeline.pull import pull, read_bundle, write_bundle
+
+EXAMPLE = "muze models pull --recipe full"
+_COLUMNS = ("name", "state", "size", "licence", "commercial_use", "fragments")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("list", "pull", "verify", "docs"))
+    parser.add_argument("names", metavar="NAME", nargs="*", help="weights; by default all that --recipe loads")
+    parser.add_argument("--recipe", default="full", help="recipe whose weights are meant (default: full)")
+    parser.add_argument("--weights", metavar="DIR", help="the store (default: $MUZE_WEIGHTS, else the user's cache)")
+    parser.add_argument("--bundle", type=Path, metavar="FILE.tar", help="for pull: write them to a file as well")
+    parser.add_argument("--from", dest="source", type=Path, metavar="FILE.tar", help="for pull: take them from a file")
+    parser.add_argument("--json", action="store_true", help="print JSON on stdout")
+
+
+def run(args: argparse.Namespace) -> int:
+    use_store(args.weights)
+    if args.action != "pull" and (args.bundle or args.source):
+        raise BadArgumentError(f"models {args.action} takes neither --bundle nor --from: they belong to pull")
+    if args.action == "docs":
+        print(markdown(), end="")
+        return 0
+    if args.action == "list":
+        _show([describe(name) for name in args.names or WEIGHTS if _known(name)], args.json)
+        return 0
+    names = args.names or names_for(args.recipe)
+    if args.action == "verify":
+        return _verify([name for name in names if _known(name)], args.json)
+    return _pull(store(), [name for name in names if _known(name)], args)
+
+
+def _known(name: str) -> bool:
+    if name not in WEIGHTS:
+        raise BadArgumentError(f"unknown weight {name!r}: expected one of {', '.join(WEIGHTS)}")
+    return True
+
+
+def describe(name: str) -> dict[str, Any]:
+    """A weight as ``models list --json`` has it."""
+    weight = WEIGHTS[name]
+    return {
+        "name": name,
+        "state": state_of(name),
+        "size_bytes": weight.size_bytes,
+        "licence": weight.licence,
+        "commercial_use": weight.commercial_use,
+        "licence_note": weight.licence_note,
+        "source": weight.source,
+        "revision": getattr(weight.origin, "revision", None) or getattr(weight.origin, "version", None),
+        "fragments": list(weight.fragments),
+    }
+
+
+def _show(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(rows))
+        return
+    cells = {row["name"]: row["size_bytes"] for row in rows}
+    print(render(_COLUMNS, [_readable(row, cells[row["name"]]) for row in rows]))
+
+
+def _readable(row: dict[str, Any], size_bytes: int | None) -> dict[str, Any]:
+    size = "unknown" if size_bytes is None else readable_bytes(size_bytes)
+    use = "yes" if row["commercial_use"] else "no"
+    return row | {"size": size, "commercial_use": use, "fragments": ", ".join(row["fragments"])}
+
+
+def _verify(names: Sequence[str], as_json: bool) -> int:
+    found = {name: verify(name) for name in names}
+    if as_json:
+        print(
+            json.dumps([{"name": name, "ok": not problems, "problems": problems} for name, problems in found.items()])
+        )
+    else:
+        for name, problems in found.items():
+            print(f"{name}: {'; '.join(problems) or 'ok'}")
+    return 1 if any(found.values()) else 0
+
+
+def _pull(target: Store, names: Sequence[str], args: argparse.Namespace) -> int:
+    if args.source:
+        names = read_bundle(target, args.source)
+    else:
+        with PullProgress() as progress:
+            for name in names:
+                pull(target, WEIGHTS[name], progress.of(name))
+    if args.bundle:
+        write_bundle(target, [name for name in names if not WEIGHTS[name].packaged], args.bundle)
+    _show([describe(name) for name in names if name in WEIGHTS], args.json)
+    return 0

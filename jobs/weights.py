@@ -1,0 +1,125 @@
+"""What a recipe needs of the weights store, and the three ways on when it is not there."""
+
+import os
+from collections.abc import Sequence
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+
+from featurizers.weights import WEIGHTS, is_there, verify
+from featurizers.weights_store import LOCATION, WeightsError, store, store_at
+from jobs.named_recipes import load_recipe
+from jobs.tables import readable_bytes, render
+from pipeline.errors import BuildFailedError
+from pipeline.pull import Report, pull
+from pipeline.recipe import Recipe
+
+
+def use_store(location: str | None) -> None:
+    """Make a folder or URL the store of this process and of those it starts."""
+    if location:
+        os.environ[LOCATION] = location if "://" in location else str(store_at(location).root)
+
+
+def names_for(recipe: str) -> tuple[str, ...]:
+    """The weights that a named recipe loads."""
+    loaded = load_recipe(recipe)
+    return loaded.weights(loaded.fragments)
+
+
+def state_of(name: str) -> str:
+    """``bundled`` in a package, ``pulled``, or ``missing``."""
+    if WEIGHTS[name].packaged:
+        return "bundled"
+    return "pulled" if is_there(name) else "missing"
+
+
+def recipe_with_weights(recipe: Recipe, only: Sequence[str], skip_missing: bool) -> tuple[Recipe, tuple[str, ...]]:
+    """The recipe, once every weight it loads is there, and the fragments left out of it.
+
+    What is missing is pulled. Where that cannot be done, ``skip_missing`` leaves out the fragments that need it, and
+    otherwise BuildFailedError lists it, before any work.
+    """
+    wanted = recipe.needed_for(only or recipe.fragments)
+    lacking = [name for name in recipe.weights(wanted) if not WEIGHTS[name].packaged and not is_there(name)]
+    still = lacking if skip_missing else _pull_missing(lacking)
+    if not still:
+        return recipe, ()
+    needing = [f.writes.name for f in recipe.featurizers if set(f.weights) & set(still)]
+    reduced = recipe.without(needing)
+    if not skip_missing:
+        raise BuildFailedError(missing_table(still, recipe))
+    return reduced, tuple(name for name in recipe.fragments if name not in reduced.fragments)
+
+
+def check_weights(recipe: Recipe, fragments: frozenset[str]) -> None:
+    """Refuse, before any work, to load weights that differ from what was pinned or recorded."""
+    problems = [f"{name}: {problem}" for name in recipe.weights(fragments) for problem in verify(name)]
+    if problems:
+        raise BuildFailedError(f"weights are damaged; {'; '.join(problems)}; remove the files and pull them again")
+
+
+def _pull_missing(names: Sequence[str]) -> list[str]:
+    """Pull what is missing; return what could not be had."""
+    if not names or os.environ.get("HF_HUB_OFFLINE") == "1":
+        return list(names)
+    with PullProgress() as progress:
+        for index, name in enumerate(names):
+            try:
+                pull(store(), WEIGHTS[name], progress.of(name))
+            except WeightsError as error:
+                progress.say(str(error))
+                return list(names[index:])
+    return []
+
+
+def missing_table(names: Sequence[str], recipe: Recipe) -> str:
+    """What is missing, and the three ways on."""
+    rows = []
+    for name in names:
+        weight = WEIGHTS[name]
+        needing = [f.writes.name for f in recipe.featurizers if name in f.weights]
+        size = "unknown" if weight.size_bytes is None else readable_bytes(weight.size_bytes)
+        use = "yes" if weight.commercial_use else "no"
+        rows.append({"weight": name, "fragments": ", ".join(needing), "size": size} | {"licence": weight.licence})
+        rows[-1]["commercial use"] = use
+    table = render(("weight", "fragments", "size", "licence", "commercial use"), rows)
+    return (
+        f"recipe {recipe.name!r} needs weights that are not in the store {store().root}, and nothing was computed:\n\n"
+        f"{table}\n\n"
+        "Ways on:\n"
+        "  muze models pull            get them, on this machine or through a bundle (see muze models --help)\n"
+        "  muze build --skip-missing   leave out the fragments that need them\n"
+        "  muze build --recipe bundled use only weights that ship inside the installed packages"
+    )
+
+
+class PullProgress:
+    """Shows downloads on stderr."""
+
+    def __init__(self) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        self._progress = Progress(*columns, console=Console(stderr=True))
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> "PullProgress":
+        self._progress.start()
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._progress.stop()
+
+    def say(self, text: str) -> None:
+        self._progress.console.print(text, markup=False, soft_wrap=True)
+
+    def of(self, weight: str) -> Report:
+        """What to tell of a weight's files while they come in."""
+
+        def report(file: str, done: int, total: int | None) -> None:
+            name = f"{weight} {file}"
+            if name not in self._tasks:
+                self._tasks[name] = self._progress.add_task(name, total=total)
+            self._progress.update(self._tasks[name], completed=done)
+
+        return report
