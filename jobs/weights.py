@@ -42,15 +42,12 @@ def recipe_with_weights(recipe: Recipe, only: Sequence[str], skip_missing: bool)
     otherwise BuildFailedError lists it, before any work.
     """
     wanted = recipe.needed_for(only or recipe.fragments)
-    lacking = [name for name in recipe.weights(wanted) if not WEIGHTS[name].packaged and not is_there(name)]
+    lacking = [name for name in recipe.weights(wanted) if not is_there(name)]
     still = lacking if skip_missing else _pull_missing(lacking)
-    if not still:
-        return recipe, ()
-    needing = [f.writes.name for f in recipe.featurizers if set(f.weights) & set(still)]
-    reduced = recipe.without(needing)
-    if not skip_missing:
+    if still and not skip_missing:
         raise BuildFailedError(missing_table(still, recipe))
-    return reduced, tuple(name for name in recipe.fragments if name not in reduced.fragments)
+    reduced = recipe.without(f.writes.name for f in recipe.featurizers if not all(map(is_there, f.weights)))
+    return reduced, tuple(sorted(name for name in wanted if name not in reduced.fragments))
 
 
 def check_weights(recipe: Recipe, fragments: frozenset[str]) -> None:

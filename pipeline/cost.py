@@ -1,7 +1,7 @@
 """How long work will take: from earlier runs, else from the featurizers' own estimates."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.dataset import Dataset
 from pipeline.discover import SourceFile
@@ -23,6 +23,8 @@ class Costs:
     """Fragment -> CPU seconds a second of audio."""
     durations_s: Mapping[str, float]
     """Track -> duration, where known."""
+    object_bytes_a_s: Mapping[str, float] = field(default_factory=dict)
+    """Fragment -> bytes of audio objects a second of audio."""
 
     @classmethod
     def of(cls, dataset: Dataset, recipe: Recipe) -> "Costs":
@@ -31,18 +33,21 @@ class Costs:
             audio_s = dict(run["audio_s"] or [])
             measured |= {name: s / audio_s[name] for name, s in (run["seconds"] or []) if audio_s.get(name)}
         estimates = {f.writes.name: f.cost for f in recipe.featurizers} | {TRACKS.name: _DECODE_COST}
-        return cls({name: measured.get(name, estimate) for name, estimate in estimates.items()}, _durations(dataset))
+        seconds_a_s = {name: measured.get(name, estimate) for name, estimate in estimates.items()}
+        return cls(seconds_a_s, _durations(dataset), {f.writes.name: f.object_bytes_a_s for f in recipe.featurizers})
 
-    def of_track(self, track_id: str, file: SourceFile, fragments: Iterable[str]) -> float:
-        duration_s = self.durations_s.get(track_id, self.duration_of_file(file))
-        return self._cost(duration_s, fragments)
-
-    def of_file(self, file: SourceFile, fragments: Iterable[str]) -> float:
-        return self._cost(self.duration_of_file(file), fragments)
-
-    def _cost(self, duration_s: float, fragments: Iterable[str]) -> float:
+    def compute_s(self, file: SourceFile, track_id: str | None, fragments: Iterable[str]) -> float:
+        """CPU seconds that these fragments of a track take."""
         rates = sum(self.seconds_a_s[name] for name in {TRACKS.name, *fragments})
-        return _TRACK_COST_S + duration_s * rates
+        return _TRACK_COST_S + self._duration_s(file, track_id) * rates
+
+    def object_bytes(self, file: SourceFile, track_id: str | None, fragments: Iterable[str]) -> float:
+        """Bytes of the audio objects that these fragments of a track write."""
+        rates = sum(self.object_bytes_a_s.get(name, 0.0) for name in fragments)
+        return self._duration_s(file, track_id) * rates
+
+    def _duration_s(self, file: SourceFile, track_id: str | None) -> float:
+        return self.durations_s.get(track_id or "", self.duration_of_file(file))
 
     @staticmethod
     def duration_of_file(file: SourceFile) -> float:

@@ -15,12 +15,14 @@ from pipeline.dataset import OTHER_FOLDERS, Dataset
 from pipeline.delta import FINGERPRINT, Shard
 from pipeline.errors import BuildFailedError
 from pipeline.live import Presence, live_runs
+from pipeline.objects import FOLDER
 from pipeline.snapshot import load_snapshot, snapshot_names
 from schemas.tables import TABLES
 
 _PART = r"\.[a-z0-9_]{8}\.part"  # what a killed writer leaves of a local file
 _OF_FRAGMENT = re.compile(rf"{FINGERPRINT}=[0-9a-f]{{16}}/(?:[0-9a-f]{{32}}\.parquet|{_PART})")
 _OF_TABLE = re.compile(rf"(?:[0-9a-f]{{32}}|[0-9a-f]{{12}}-(?:start|end))\.parquet|{_PART}")
+_OF_OBJECTS = re.compile(rf"(?P<print>[0-9a-f]{{16}})/(?P<track>[0-9a-f]{{32}})/(?:\w+\.flac|{_PART})")
 _BUSY_CHECK_FILES = 100
 
 
@@ -32,12 +34,14 @@ class Garbage:
     """Fragment -> shards of fingerprints that nothing asks for."""
     orphans: dict[str, int] = field(default_factory=dict)
     """File -> bytes."""
+    objects: dict[str, int] = field(default_factory=dict)
+    """Audio objects that no row of a wanted fingerprint is about -> bytes."""
 
     @property
     def files(self) -> dict[str, int]:
         """Every file that can go, and its bytes."""
         stale = {f"{name}/{shard.path}": shard.num_bytes for name, shards in self.shards.items() for shard in shards}
-        return stale | self.orphans
+        return stale | self.orphans | self.objects
 
     def report(self) -> dict[str, Any]:
         """The document that ``gc --json`` prints."""
@@ -49,6 +53,7 @@ class Garbage:
                 for name, shards in self.shards.items()
             },
             "orphans": {"files": len(self.orphans), "bytes": sum(self.orphans.values())},
+            "objects": {"files": len(self.objects), "bytes": sum(self.objects.values())},
         }
 
 
@@ -66,6 +71,7 @@ def find_garbage(dataset: Dataset) -> Garbage:
         stale = [shard for shard in stale if f"{name}/{shard.path}" not in pinned]
         if stale:
             garbage.shards[name] = stale
+        garbage.objects |= dict(_objects(dataset, name, {print_ for other, print_ in wanted if other == name}))
     for name in dataset.storage.children():  # a build may have been killed before a table had a log
         if name not in OTHER_FOLDERS and name[0] not in "._":
             garbage.orphans |= dict(_orphans(dataset, name, pinned))
@@ -81,6 +87,16 @@ def _orphans(dataset: Dataset, name: str, pinned: set[str]) -> Iterator[tuple[st
         table = dataset.system_table(name) if name in TABLES else dataset.fragment_table(name)
         live = {f"{name}/{shard.path}" for shard in table.live()}
         yield from ((path, size) for path, size in found.items() if path not in live and path not in pinned)
+
+
+def _objects(dataset: Dataset, name: str, fingerprints: set[str]) -> Iterator[tuple[str, int]]:
+    """Audio objects of a fragment whose fingerprint nobody asks for, or whose track has no row with it."""
+    listing = dataset.storage.listing(f"{name}/{FOLDER}")
+    tracks = {print_: dataset.track_ids(name, print_) for print_ in fingerprints} if listing else {}
+    for path, size in listing.items():
+        found = _OF_OBJECTS.fullmatch(path.removeprefix(f"{name}/{FOLDER}/"))
+        if found and found["track"] not in tracks.get(found["print"], ()):
+            yield path, size
 
 
 def collect_garbage(dataset: Dataset, dry_run: bool = False) -> Garbage:

