@@ -9,7 +9,20 @@ from importlib.metadata import version
 from featurizers.weights_store import WeightsError
 from pipeline.errors import BadArgumentError, BuildFailedError, InterruptedBuildError
 
-COMMANDS = ("build", "status", "failures", "query", "snapshot", "schema", "gc", "submit", "models", "doctor", "demo")
+COMMANDS = (
+    "build",
+    "status",
+    "failures",
+    "query",
+    "snapshot",
+    "schema",
+    "gc",
+    "submit",
+    "search",
+    "models",
+    "doctor",
+    "demo",
+)
 """Every command is a module of this name in ``jobs.commands`` with ``add_parser`` and ``run``."""
 
 

@@ -18,7 +18,7 @@ from pipeline.uris import printable
 from schemas.fragment import TRACK_ID
 from schemas.tables import TABLES
 
-OTHER_FOLDERS = frozenset({"live", "snapshots", "stems"})
+OTHER_FOLDERS = frozenset({"live", "search", "snapshots"})
 
 
 @dataclass(frozen=True)

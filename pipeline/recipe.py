@@ -126,10 +126,11 @@ def parse_recipe(name: str, document: Any) -> Recipe:
     fragments = document.get("fragments") if isinstance(document, Mapping) else None
     if not isinstance(fragments, Mapping):
         raise BadArgumentError(f"recipe {name!r} has no mapping 'fragments': write 'fragments: {{level: {{}}}}'")
-    return ordered(Recipe(name, tuple(_featurizer(key, settings or {}) for key, settings in fragments.items())))
+    return ordered(Recipe(name, tuple(featurizer_of(key, settings or {}) for key, settings in fragments.items())))
 
 
-def _featurizer(fragment: str, settings: Mapping[str, Any]) -> Featurizer:
+def featurizer_of(fragment: str, settings: Mapping[str, Any]) -> Featurizer:
+    """The featurizer of a fragment with these settings. BadArgumentError on anything unknown."""
     if not isinstance(settings, Mapping):
         raise BadArgumentError(f"settings of fragment {fragment!r} are {settings!r}: expected a mapping")
     location = settings.get("featurizer") or FEATURIZERS.get(fragment)

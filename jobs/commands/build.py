@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if left_out:
         progress.say(f"left out for want of weights: {', '.join(left_out)}; get them with 'muze models pull'")
     only = [name for name in asked.only if name not in left_out]
-    build = prepare(dataclasses.replace(asked, recipe=recipe, only=only or asked.only and [TRACKS.name]))
+    build = prepare(dataclasses.replace(asked, recipe=recipe, only=only or (asked.only and [TRACKS.name])))
     if build.plan.tasks:
         check_weights(recipe, build.wishes.fragments)
     progress.show_plan(build.plan, build.discovery)
