@@ -50,6 +50,8 @@ class Featurizer(ABC):
     """Names in ``featurizers.weights`` of the weight files it loads."""
     cost: ClassVar[float] = 0.01
     """Estimated CPU seconds a second of audio, for planning before any run has measured it."""
+    gpu_share: ClassVar[float] = 0.0
+    """Part of a GPU that its models need where there is one; 0 runs on cores everywhere."""
     object_bytes_a_s: ClassVar[float] = 0.0
     """Estimated bytes of audio files it writes a second of audio."""
 

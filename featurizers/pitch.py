@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from featurizers.audio import MIX_16K_MONO
+from featurizers.audio import View
 from featurizers.breaths import find_breaths
-from featurizers.crepe import HOP_S, HOP_SAMPLES, Crepe, Model, decode, num_frames
+from featurizers.crepe import HOP_S, HOP_SAMPLES, RATE_HZ, Crepe, Model, decode, num_frames
 from featurizers.featurizer import Extract, Features, Featurizer, Inputs
 from featurizers.harmonics import AVERAGING_S, refine_f0
 from featurizers.spans import Mask, runs
@@ -40,6 +40,8 @@ MAX_BELOW_LOUDEST_DB = 45.0
 class Pitch(Featurizer):
     """F0 between ``min_hz`` and ``max_hz`` every 10 ms; frame i is centred on sample 160 i at 16 kHz.
 
+    It tracks the vocals where the recipe separates them, else the mix.
+
     A track of n samples at 16 kHz has 1 + n // 160 frames, whatever is in them.
     """
 
@@ -47,6 +49,7 @@ class Pitch(Featurizer):
     min_hz: float = 65.0
     max_hz: float = 1100.0
     writes = PITCH
+    hears = ("vocals", "mix")
     cost = 0.1
 
     @property
@@ -59,7 +62,7 @@ class Pitch(Featurizer):
         return lambda batch: [self._measure(inputs, network) for inputs in batch]
 
     def _measure(self, inputs: Inputs, network: Crepe) -> Features:
-        samples = inputs.audio(MIX_16K_MONO).samples[0]
+        samples = inputs.audio(View(inputs.source, RATE_HZ, 1)).samples[0]
         f0_hz, certainty = decode(network(samples), self.min_hz, self.max_hz)
         periodicity = _median_of_three(certainty)
         level_db = frame_levels_db(samples)
@@ -75,7 +78,7 @@ class Pitch(Featurizer):
             "vibrato_depth_cents": vibrato.depth_cents,
             "vibrato_extent": vibrato.extent,
             "breaths": find_breaths(samples, voiced, level_db),
-            "pitch_source": MIX_16K_MONO.source,
+            "pitch_source": inputs.source,
             "pitch_model": model_id(*self.weights),
         }
 

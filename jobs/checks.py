@@ -118,7 +118,8 @@ def _ray() -> Check:
     from pipeline.ray_session import ray_session
 
     try:
-        with ray_session(None, Limits().actor_memory_gib) as num_actors:
-            return Check("ray", OK, f"a private cluster starts, with room for {num_actors} workers")
+        with ray_session(None, Limits().actor_memory_gib) as room:
+            found = f"{room.num_cores} workers and {room.num_gpus:g} GPUs"
+            return Check("ray", OK, f"a private cluster starts, with room for {found}")
     except BuildFailedError as error:
         return Check("ray", FAIL, str(error))

@@ -68,7 +68,9 @@ def _session_folder() -> str:
 class StageActor:
     """``map_batches`` class: one pickled work item in, one pickled ``ItemResult`` out."""
 
-    def __init__(self, spec: StageSpec, ledger: Any) -> None:
+    def __init__(self, spec: StageSpec, ledger: Any, on_gpu: bool) -> None:
+        if not on_gpu:
+            os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray hides the GPUs from those that asked for some only
         timer = StepTimer(os.path.join(_session_folder(), f"muze-{spec.run_id}"))
         self._watch = LedgerWatch(ledger, spec.limits, spec.max_duration_s, timer)
         self._worker = Worker(spec, self._watch)
@@ -85,7 +87,7 @@ class StageActor:
         struck_out = self._watch.begin(item.item_id)
         shards, outcome = self._worker.do(item, struck_out)
         self._watch.finish(item.item_id)
-        return ItemResult(shards, outcome, len(item.tasks), self._memory.peak_gib)
+        return ItemResult(shards, outcome, frozenset(task.file.uri for task in item.tasks), self._memory.peak_gib)
 
     def _blame_memory(self) -> None:
         self._watch.blame(self._item_id, Reason.MEMORY)

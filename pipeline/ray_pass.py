@@ -3,6 +3,7 @@
 import logging
 import pickle
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.actor import StageActor
@@ -29,7 +30,15 @@ def start_ledger(run_id: str, done: Mapping[str, frozenset[str]], fragments: fro
     return remote.options(name=f"muze-ledger-{run_id}").remote(done, fragments, _live_nodes)
 
 
-def run_pass(items: Sequence[WorkItem], spec: StageSpec, ledger: Any, num_actors: int) -> Iterator[ItemResult]:
+@dataclass(frozen=True)
+class Pool:
+    """How many actors a pass has, and what each takes besides a core."""
+
+    num_actors: int
+    gpu_share: float = 0.0
+
+
+def run_pass(items: Sequence[WorkItem], spec: StageSpec, ledger: Any, pool: Pool) -> Iterator[ItemResult]:
     """Run work items through a pool of stage actors: one operator, results as they come.
 
     Ray restarts an actor that dies and gives its item to it again; the ledger then knows what it died of.
@@ -38,9 +47,16 @@ def run_pass(items: Sequence[WorkItem], spec: StageSpec, ledger: Any, num_actors
 
     _quiet_ray_data(ray)
     rows = [{"item": pickle.dumps(item)} for item in items]
-    pool = ray.data.ActorPoolStrategy(size=max(1, min(num_actors, len(items))))
+    if not rows:
+        return
+    actors = ray.data.ActorPoolStrategy(size=max(1, min(pool.num_actors, len(items))))
     results = ray.data.from_items(rows, override_num_blocks=len(rows)).map_batches(
-        StageActor, fn_constructor_args=(spec, ledger), batch_size=1, compute=pool, num_cpus=1
+        StageActor,
+        fn_constructor_args=(spec, ledger, pool.gpu_share > 0),
+        batch_size=1,
+        compute=actors,
+        num_cpus=1,
+        num_gpus=pool.gpu_share or None,
     )
     try:
         for row in results.iter_rows():

@@ -9,6 +9,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import psutil
@@ -22,9 +23,17 @@ _AGENTS_LIMIT_MS = 300_000  # a raylet gives its agents 15 s to start and dies o
 _START_ATTEMPTS = 3  # Ray gives a node 30 seconds to start, which a busy machine may miss
 
 
+@dataclass(frozen=True)
+class Room:
+    """What a cluster has for actors."""
+
+    num_cores: int
+    num_gpus: float = 0.0
+
+
 @contextlib.contextmanager
-def ray_session(address: str | None, actor_memory_gib: float) -> Iterator[int]:
-    """Start or join a cluster for the time of a run, and yield the number of actors it has room for.
+def ray_session(address: str | None, actor_memory_gib: float) -> Iterator[Room]:
+    """Start or join a cluster for the time of a run, and yield what it has room for.
 
     Without an address the cluster is private: its own temporary folder, a token nobody else has, no dashboard.
     A bare ``ray.init()`` would join whatever cluster it finds on the machine.
@@ -35,7 +44,7 @@ def ray_session(address: str | None, actor_memory_gib: float) -> Iterator[int]:
     import ray
 
     if ray.is_initialized():  # a program that has Ray running already goes on with it
-        yield _num_cores(ray)
+        yield _room(ray)
         return
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     with _temporary_folder() as folder:
@@ -49,7 +58,7 @@ def ray_session(address: str | None, actor_memory_gib: float) -> Iterator[int]:
         _init(ray, address or "local", options)
         _silence_ray_prints()
         try:
-            yield _num_cores(ray)
+            yield _room(ray)
         finally:
             ray.shutdown()
 
@@ -109,8 +118,9 @@ def _set_ray_environment(private: bool) -> None:
         os.environ.update(RAY_prestart_worker_first_driver="0", RAY_enable_metrics_collection="0")  # starts faster
 
 
-def _num_cores(ray: Any) -> int:
-    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+def _room(ray: Any) -> Room:
+    resources = ray.cluster_resources()
+    return Room(max(1, int(resources.get("CPU", 1))), resources.get("GPU", 0.0))
 
 
 def _num_local_actors(actor_memory_gib: float) -> int:

@@ -5,8 +5,8 @@ import os
 import platform
 import time
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -20,14 +20,15 @@ from pipeline.delta import Shard
 from pipeline.discover import Discovery, discover
 from pipeline.errors import BuildFailedError, InterruptedBuildError
 from pipeline.interrupt import Interruption
-from pipeline.items import group, item_cost_s
+from pipeline.items import Task, WorkItem, group, item_cost_s
 from pipeline.limits import Limits
 from pipeline.live import Presence, live_runs
+from pipeline.passes import plan_passes, tasks_of_pass
 from pipeline.plan import Plan, State, Wishes, ledger_done, make_plan
 from pipeline.preflight import check_is_ours, check_room
-from pipeline.progress import Progress
+from pipeline.progress import Progress, View
 from pipeline.promotion import promotable
-from pipeline.ray_pass import run_pass, start_ledger
+from pipeline.ray_pass import Pool, run_pass, start_ledger
 from pipeline.ray_session import ray_session
 from pipeline.reasons import Reason
 from pipeline.recipe import Recipe
@@ -35,7 +36,7 @@ from pipeline.shards import write_plain
 from pipeline.sidecar import join_sidecar
 from pipeline.storage import Storage
 from pipeline.tally import Tally
-from pipeline.worker import StageSpec
+from pipeline.worker import ItemResult, StageSpec
 from schemas.fragments.tracks import TRACKS
 
 _COMMIT_INTERVAL_S = 3.0
@@ -68,6 +69,7 @@ class Build:
     state: State
     wishes: Wishes
     plan: Plan
+    costs: Costs
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -117,29 +119,61 @@ class Build:
                         compact(self.dataset, self.options.recipe.fingerprints)
 
     def _compute(self, committer: Committer, tally: Tally, progress: Progress, interruption: Interruption) -> None:
+        options, tasks = self.options, self.plan.tasks
+        done = ledger_done(self.state, self.wishes)
+        identified: dict[str, str] = {}
+        with ray_session(options.address, options.limits.actor_memory_gib) as room:
+            passes = plan_passes(options.recipe, self.wishes.fragments, room.num_gpus)
+            for number, step in enumerate(passes):
+                if number:
+                    tasks = list(
+                        tasks_of_pass(
+                            self.plan.tasks, step.fragments, identified, done, self.wishes.fragments, self.costs
+                        )
+                    )
+                    committer.flush()  # what this pass reads
+                else:
+                    narrowed = (replace(task, fragments=task.fragments & step.fragments) for task in tasks)
+                    tasks = [task for task in narrowed if task.fragments or task.track_id is None]
+                pool = Pool(step.num_actors(room.num_cores, room.num_gpus), step.gpu_share)
+                ledger = start_ledger(f"{self.run_id}-{number}", done, step.fragments)
+                results = run_pass(self._items(tasks, pool), self._spec(), ledger, pool)
+                with interruption.heeded(), progress.live(tally, ledger) as view:  # again: Ray took SIGTERM for itself
+                    self._collect(results, committer, tally, identified, view, interruption)
+
+    def _collect(
+        self,
+        results: Iterator[ItemResult],
+        committer: Committer,
+        tally: Tally,
+        identified: dict[str, str],
+        view: View,
+        interruption: Interruption,
+    ) -> None:
+        committed_s = time.monotonic()
+        for result in results:
+            committer.add(result.shards, result.outcome.failures, result.outcome.files)
+            tally.add(result)
+            identified |= result.outcome.decoded
+            view.tick()
+            if time.monotonic() - committed_s > _COMMIT_INTERVAL_S:
+                with interruption.shield():
+                    committer.flush()
+                committed_s = time.monotonic()
+
+    def _items(self, tasks: Sequence[Task], pool: Pool) -> list[WorkItem]:
+        return list(group(tasks, item_cost_s(sum(task.cost_s for task in tasks), pool.num_actors)))
+
+    def _spec(self) -> StageSpec:
         options = self.options
-        with ray_session(options.address, options.limits.actor_memory_gib) as num_actors:
-            ledger = start_ledger(self.run_id, ledger_done(self.state, self.wishes), self.wishes.fragments)
-            spec = StageSpec(
-                self.run_id,
-                self.dataset.storage.root,
-                options.recipe,
-                options.max_duration_s,
-                options.limits,
-                store_location(),
-            )
-            items = list(group(self.plan.tasks, item_cost_s(self.plan.cost_s, num_actors)))
-            results = run_pass(items, spec, ledger, num_actors)
-            committed_s = time.monotonic()
-            with interruption.heeded(), progress.live(tally, ledger) as view:  # again: Ray took SIGTERM for itself
-                for result in results:
-                    committer.add(result.shards, result.outcome.failures, result.outcome.files)
-                    tally.add(result)
-                    view.tick()
-                    if time.monotonic() - committed_s > _COMMIT_INTERVAL_S:
-                        with interruption.shield():
-                            committer.flush()
-                        committed_s = time.monotonic()
+        return StageSpec(
+            self.run_id,
+            self.dataset.storage.root,
+            options.recipe,
+            options.max_duration_s,
+            options.limits,
+            store_location(),
+        )
 
     def _unlisted(self) -> list[dict[str, Any]]:
         """Failures for folders that could not be listed."""
@@ -211,9 +245,10 @@ def prepare(options: BuildOptions) -> Build:
     if options.metadata is not None:
         discovery.files, discovery.num_unmatched = join_sidecar(discovery.files, options.metadata)
     state = State.of(dataset, options.recipe)
-    plan = make_plan(discovery, state, options.recipe, wishes, Costs.of(dataset, options.recipe))
+    costs = Costs.of(dataset, options.recipe)
+    plan = make_plan(discovery, state, options.recipe, wishes, costs)
     check_room(dataset, plan)
-    return Build(options, dataset, discovery, state, wishes, plan)
+    return Build(options, dataset, discovery, state, wishes, plan, costs)
 
 
 def _machine() -> dict[str, Any]:

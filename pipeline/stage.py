@@ -32,6 +32,8 @@ class Outcome:
     seconds: dict[str, float] = field(default_factory=dict)
     audio_s: dict[str, float] = field(default_factory=dict)
     num_decodes: int = 0
+    decoded: dict[str, str] = field(default_factory=dict)
+    """Uri -> track, of files that could be read, and decoded where something hears them."""
 
 
 @dataclass

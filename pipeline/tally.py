@@ -20,7 +20,6 @@ class Tally:
     plan: Plan
     fragments: list[str]
     started_s: float = field(default_factory=time.monotonic)
-    num_attempted: int = 0
     num_decodes: int = 0
     peak_actor_gib: float = 0.0
     audio_decoded_s: float = 0.0
@@ -31,6 +30,7 @@ class Tally:
     audio_s: Counter[str] = field(default_factory=Counter)
     rows: dict[str, int] = field(default_factory=dict)
     """Rows of the recipe's fingerprint at the end."""
+    _attempted: set[str] = field(default_factory=set)
     _new_ids: set[str] = field(default_factory=set)
     _seen_ids: set[str] = field(default_factory=set)
     _failed_keys: set[str] = field(default_factory=set)
@@ -38,7 +38,7 @@ class Tally:
     def add(self, result: ItemResult) -> None:
         """Count what an actor reports of a work item."""
         outcome = result.outcome
-        self.num_attempted += result.num_tracks
+        self._attempted |= result.uris
         self.num_decodes += outcome.num_decodes
         self.peak_actor_gib = max(self.peak_actor_gib, result.peak_gib)
         self.audio_decoded_s += outcome.audio_s.get(TRACKS.name, 0.0)
@@ -52,6 +52,11 @@ class Tally:
         self._seen_ids.update(row["track_id"] for row in outcome.files if row["track_id"])
         self.seconds.update(outcome.seconds)
         self.audio_s.update(outcome.audio_s)
+
+    @property
+    def num_attempted(self) -> int:
+        """Files that were worked on; in several passes a file counts once."""
+        return len(self._attempted)
 
     @property
     def num_failed(self) -> int:

@@ -51,6 +51,8 @@ class Visit:
         sound = self._attempt(TRACKS.name, self._load)
         if sound is not None:
             self.step = "extract"
+            if self.track_id is not None:
+                self.outcome.decoded[self.task.file.uri] = self.track_id
             for featurizer in self.stage.recipe.featurizers:
                 name = featurizer.writes.name
                 if name in self.fragments:
@@ -70,8 +72,8 @@ class Visit:
             self._fail(fragment, Refused(Reason.ERROR, _sentence(error)))
         return None
 
-    def _load(self) -> Sound | None:
-        """Read the file once, and decode it if anything hears it; None if its content needs no work."""
+    def _load(self) -> Sound:
+        """Read the file once, and decode it if anything hears it."""
         if self.track_id is not None and not self.stage.hears_mix(self.fragments):
             return self._sound(None)
         self._start(TRACKS.name, None)
@@ -80,7 +82,7 @@ class Visit:
             self.seen = dataclasses.replace(content.seen, metadata=self.task.file.metadata)
             self._identify(content.track_id)
             if not self.stage.hears_mix(self.fragments):
-                return self._sound(None) if self.fragments else None
+                return self._sound(None)
             self.step = "decode"
             self.outcome.num_decodes += 1
             decoded = decode(content.file, printable(self.task.file.uri), self.stage.max_duration_s)

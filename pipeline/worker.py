@@ -38,7 +38,8 @@ class ItemResult:
 
     shards: dict[str, Shard]
     outcome: Outcome
-    num_tracks: int
+    uris: frozenset[str]
+    """The files of the item."""
     peak_gib: float
 
 

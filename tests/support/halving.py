@@ -87,3 +87,17 @@ class Spoken(Featurizer):
 
     def load(self) -> Extract:
         return lambda batch: [{"words": f"a track of {i.columns['duration_s']:.1f} s, {i.track_id[:4]}"} for i in batch]
+
+
+@dataclass(frozen=True)
+class Heavy(Levels):
+    """Would like half a GPU."""
+
+    hears: ClassVar[tuple[str, ...]] = ("mix",)
+    gpu_share: ClassVar[float] = 0.5
+    writes: ClassVar[Fragment] = Fragment(
+        "heavy", 1, "Largest magnitude.", (column("heavy_level", pa.float32(), doc="Largest magnitude."),)
+    )
+
+    def load(self) -> Extract:
+        return lambda batch: [{"heavy_level": float(np.abs(i.audio(MIX).samples).max())} for i in batch]

@@ -12,9 +12,14 @@ from jobs.named_recipes import load_recipe
 from pipeline.items import WorkItem
 from pipeline.ledger import Ledger
 from pipeline.progress import Progress
+from pipeline.ray_pass import Pool
+from pipeline.ray_session import Room
 from pipeline.run import BuildOptions, prepare
 from pipeline.tally import Tally
 from pipeline.worker import ItemResult, StageSpec, Worker
+
+
+ROOM = Room(1)
 
 
 class _Watch:
@@ -31,20 +36,20 @@ class _Watch:
 
 
 @contextlib.contextmanager
-def _session(*_: object) -> Iterator[int]:
-    yield 1
+def _session(*_: object) -> Iterator[Room]:
+    yield ROOM
 
 
 def _start_ledger(run_id: str, done: Any, fragments: frozenset[str]) -> Ledger:
     return Ledger(done, fragments, lambda: {"here"})
 
 
-def _run_pass(items: Sequence[WorkItem], spec: StageSpec, ledger: Ledger, num_actors: int) -> Iterator[ItemResult]:
+def _run_pass(items: Sequence[WorkItem], spec: StageSpec, ledger: Ledger, pool: Pool) -> Iterator[ItemResult]:
     worker = Worker(spec, _Watch(ledger))
     for item in items:
         shards, outcome = worker.do(item, ledger.begin(item.item_id))
         ledger.finish(item.item_id)
-        yield ItemResult(shards, outcome, len(item.tasks), 0.0)
+        yield ItemResult(shards, outcome, frozenset(task.file.uri for task in item.tasks), 0.0)
 
 
 def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
