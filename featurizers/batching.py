@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 
 @dataclass
 class Batches:
-    """Runs a model over items in batches. A batch that does not fit into GPU memory is halved, and so are later ones."""
+    """Runs a model over items in batches. A batch that does not fit into GPU memory is halved, as are later ones."""
 
     size: int
 
