@@ -5,12 +5,19 @@ from importlib import import_module
 from featurizers.featurizer import Featurizer
 
 FEATURIZERS = {
+    "stems": "featurizers.stems:Stems",
     "level": "featurizers.level:Level",
     "timbre": "featurizers.timbre:Timbre",
     "rhythm": "featurizers.rhythm:Rhythm",
     "harmony": "featurizers.harmony:Harmony",
     "pitch": "featurizers.pitch:Pitch",
     "singer": "featurizers.singer:Singer",
+    "singer_vocals": "featurizers.singer_vocals:SingerVocals",
+    "lyrics": "featurizers.lyrics:Lyrics",
+    "phonemes": "featurizers.phonemes:Phonemes",
+    "clap": "featurizers.clap:Clap",
+    "prompt": "featurizers.prompt:Prompt",
+    "clap_text": "featurizers.clap_text:ClapText",
 }
 
 

@@ -19,6 +19,8 @@ COMMANDS = (
     "gc",
     "submit",
     "search",
+    "export",
+    "import",
     "models",
     "doctor",
     "demo",

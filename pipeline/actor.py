@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -71,7 +72,9 @@ class StageActor:
     def __init__(self, spec: StageSpec, ledger: Any, on_gpu: bool) -> None:
         if not on_gpu:
             os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray hides the GPUs from those that asked for some only
-        timer = StepTimer(os.path.join(_session_folder(), f"muze-{spec.run_id}"))
+        folder = os.path.join(_session_folder(), f"muze-{spec.run_id}")
+        timer = StepTimer(folder)
+        tempfile.tempdir = folder  # what a killed worker leaves there goes with the session
         self._watch = LedgerWatch(ledger, spec.limits, spec.max_duration_s, timer)
         self._worker = Worker(spec, self._watch)
         self._item_id = ""

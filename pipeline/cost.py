@@ -61,7 +61,10 @@ def _durations(dataset: Dataset) -> dict[str, float]:
         rows = dataset.table(TRACKS.name, ["duration_s"])
     except BadArgumentError:
         return {}
-    return dict(zip(rows["track_id"].to_pylist(), rows["duration_s"].to_pylist(), strict=True))
+    found = zip(rows["track_id"].to_pylist(), rows["duration_s"].to_pylist(), strict=True)
+    return {
+        track_id: duration_s for track_id, duration_s in found if duration_s is not None
+    }  # imported ones may lack it
 
 
 def readable_duration(seconds: float) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.contents import current_contents
+from pipeline.artists import artists_of_tracks, mean_voices
+from pipeline.contents import Contents, current_contents
 from pipeline.dataset import Dataset
 from pipeline.errors import BadArgumentError, BuildFailedError
 from pipeline.snapshot import load_snapshot
@@ -38,17 +39,25 @@ class Answer:
 def run_query(dataset: Dataset, sql: str, snapshot: str | None = None) -> Iterator[Answer]:
     """Answer one SELECT over the views of a dataset, as it is now or as a snapshot pins it.
 
-    Views: every fragment, ``tracks``, ``files``, ``failures``, ``runs``, and ``features``, which is all fragments
-    joined, one row a track. Raises BadArgumentError if the SQL is no single SELECT, asks for what is not there, or
-    reaches for anything but the dataset; BuildFailedError if the dataset cannot be read.
+    Views: every fragment, ``tracks``, ``files``, ``failures``, ``runs``, ``features``, which is all fragments joined,
+    one row a track, and ``artists``, the mean voices of every artist. Raises BadArgumentError if the SQL is no single
+    SELECT, asks for what is not there, or reaches for anything but the dataset; BuildFailedError if the dataset
+    cannot be read.
     """
     contents = load_snapshot(dataset, snapshot).contents if snapshot else current_contents(dataset)
-    with open_views(dataset.storage, contents) as connection:
+    with open_views(dataset.storage, contents, _derived(dataset, contents, sql)) as connection:
         with _explained(connection, sql):
             _check(connection, sql)
             reader = connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
         schema = _unique(reader.schema)
         yield Answer(schema, _batches(connection, sql, reader, schema))
+
+
+def _derived(dataset: Dataset, contents: Contents, sql: str) -> dict[str, pa.Table]:
+    """Tables that are computed from others, if the query names them."""
+    if not re.search(r"\bartists\b", sql, re.IGNORECASE):
+        return {}
+    return {"artists": mean_voices(dataset.storage, contents, artists_of_tracks(dataset.storage, contents))}
 
 
 def query_table(dataset: Dataset, sql: str, snapshot: str | None = None) -> pa.Table:

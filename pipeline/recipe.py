@@ -147,7 +147,10 @@ def featurizer_of(fragment: str, settings: Mapping[str, Any]) -> Featurizer:
     for key in chosen:
         if key not in known:
             raise BadArgumentError(_unknown(f"setting of {fragment}", key, known))
-    return found(**chosen)
+    try:
+        return found(**chosen)
+    except (TypeError, ValueError) as error:
+        raise BadArgumentError(f"settings of fragment {fragment!r}: {error}") from error
 
 
 def ordered(recipe: Recipe) -> Recipe:

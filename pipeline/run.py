@@ -1,14 +1,10 @@
 """One build, from a folder of music to committed rows."""
 
-import json
-import os
-import platform
 import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any
 
 from featurizers.weights_store import store_location
@@ -16,7 +12,6 @@ from pipeline.commits import Committer
 from pipeline.compact import compact
 from pipeline.cost import Costs
 from pipeline.dataset import Dataset
-from pipeline.delta import Shard
 from pipeline.discover import Discovery, discover
 from pipeline.errors import BuildFailedError, InterruptedBuildError
 from pipeline.interrupt import Interruption
@@ -27,12 +22,11 @@ from pipeline.passes import plan_passes, tasks_of_pass
 from pipeline.plan import Plan, State, Wishes, ledger_done, make_plan
 from pipeline.preflight import check_is_ours, check_room
 from pipeline.progress import Progress, View
-from pipeline.promotion import promotable
 from pipeline.ray_pass import Pool, run_pass, start_ledger
 from pipeline.ray_session import ray_session
 from pipeline.reasons import Reason
 from pipeline.recipe import Recipe
-from pipeline.shards import write_plain
+from pipeline.record import Record
 from pipeline.sidecar import join_sidecar
 from pipeline.storage import Storage
 from pipeline.tally import Tally
@@ -94,7 +88,8 @@ class Build:
 
     def _recorded(self, committer: Committer, tally: Tally, progress: Progress) -> None:
         """Work under a row of the runs table that says how it ended."""
-        row = self._register()
+        record = Record(self.dataset, self.options.recipe, self.wishes.fragments, self.run_id, self.started_at)
+        record.open()
         status = "failed"
         try:
             self._work(committer, tally, progress)
@@ -105,7 +100,7 @@ class Build:
         finally:
             committer.flush()
             tally.rows = {name: len(ids) for name, ids in committer.committed.items()}
-            self._close(row, status, tally)
+            record.close(status, tally)
 
     def _work(self, committer: Committer, tally: Tally, progress: Progress) -> None:
         committer.add({}, self._unlisted(), self.plan.file_rows)
@@ -193,47 +188,6 @@ class Build:
             for uri in self.discovery.unreadable
         ]
 
-    @property
-    def _fingerprints(self) -> dict[str, str]:
-        """Those of the fragments this build brings up to date."""
-        return {n: p for n, p in self.options.recipe.fingerprints.items() if n in self.wishes.fragments}
-
-    def _register(self) -> dict[str, Any]:
-        """Write the run's row as running; readers of a first build see its rows from here on."""
-        current = self.dataset.current()
-        first = {name: print_ for name, print_ in self._fingerprints.items() if name not in current}
-        row = {
-            "run_id": self.run_id,
-            "status": "running",
-            "started_at": self.started_at,
-            "recipe": self.options.recipe.to_json(),
-            "fingerprints": list(self.options.recipe.fingerprints.items()),
-            "promoted": list(first.items()),
-            "muze_version": version("muze"),
-            "machine": json.dumps(_machine()),
-        }
-        self._replace_row([], row, "start")
-        return row
-
-    def _close(self, row: dict[str, Any], status: str, tally: Tally) -> None:
-        """Replace the run's row by its final one. Fingerprints that now cover what readers see take over."""
-        promoted = dict(row["promoted"]) | promotable(self.dataset, self._fingerprints)
-        final = row | {
-            "status": status,
-            "finished_at": datetime.now(UTC),
-            "promoted": list(promoted.items()),
-            "counts": json.dumps(tally.report()),
-            "seconds": list(tally.seconds.items()),
-            "audio_s": list(tally.audio_s.items()),
-        }
-        self._replace_row([f"{self.run_id}-start.parquet"], final, "end")
-
-    def _replace_row(self, paths: list[str], row: dict[str, Any], suffix: str) -> None:
-        table = self.dataset.system_table("runs")
-        old = [shard for shard in table.live() if shard.path in paths]
-        new: Shard = write_plain(table, [row], f"{self.run_id}-{suffix}")
-        table.commit([new], remove=old)
-
 
 def prepare(options: BuildOptions) -> Build:
     """List the music, read what the dataset holds, and plan. BadArgumentError before anything is written."""
@@ -249,10 +203,6 @@ def prepare(options: BuildOptions) -> Build:
     plan = make_plan(discovery, state, options.recipe, wishes, costs)
     check_room(dataset, plan)
     return Build(options, dataset, discovery, state, wishes, plan, costs)
-
-
-def _machine() -> dict[str, Any]:
-    return {"host": platform.node(), "cores": os.cpu_count(), "python": platform.python_version()}
 
 
 def check_error_limit(tally: Tally, error_limit: float) -> None:

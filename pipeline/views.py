@@ -9,6 +9,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -32,10 +33,12 @@ _SIDECAR_TYPES = {"year": "SMALLINT", "track_number": "SMALLINT"}
 
 
 @contextmanager
-def open_views(storage: Storage, contents: Contents) -> Iterator[Any]:
+def open_views(
+    storage: Storage, contents: Contents, derived: Mapping[str, pa.Table] = MappingProxyType({})
+) -> Iterator[Any]:
     """Yield a DuckDB connection with a view of every table, and ``features``; its settings are locked.
 
-    Raises BuildFailedError if a shard is not there or cannot be read.
+    ``derived`` are tables to be seen beside them. Raises BuildFailedError if a shard is not there or cannot be read.
     """
     import duckdb
 
@@ -51,6 +54,8 @@ def open_views(storage: Storage, contents: Contents) -> Iterator[Any]:
         connection.execute("USE memory")
         for statement in _view_statements(rows, [name for name in contents.fingerprints if name in rows]):
             connection.execute(statement)
+        for name, data in derived.items():
+            connection.from_arrow(data).create_view(name)
         connection.execute("SET enable_external_access=false; SET lock_configuration=true")
         yield connection
 

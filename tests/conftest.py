@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 from cluster import Cluster
+from featurizers.weights_store import Store
 from jobs.demo.songs import short_song
 from jobs.demo.write import render_songs
 
@@ -23,6 +24,14 @@ def songs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("songs")
     render_songs(folder, [short_song(seed, suffix) for seed, suffix in enumerate(SUFFIXES)])
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    """A weights store with a tiny model for everything that the recipe ``full`` has to pull."""
+    from tiny_store import write_store
+
+    return write_store(tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture(scope="session")

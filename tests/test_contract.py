@@ -2,30 +2,36 @@
 
 import dataclasses
 import math
+import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from chain import Chain, plain
 from featurizers import weights
-from featurizers.audio import Audio, Sound
-from featurizers.featurizer import Extract, Featurizer, Inputs
+from featurizers.audio import Audio
 from featurizers.registry import FEATURIZERS, featurizer_class
+from featurizers.weights_store import LOCATION, Store
 from jobs.demo.render import render
 from jobs.demo.songs import short_song
 from schemas.fragment import TRACK_ID
+from schemas.fragments.tracks import TRACKS
 
 RATE_HZ = 44100
+SONG_S = 8
 NAMES = sorted(FEATURIZERS)
-_LOADED: dict[str, tuple[Featurizer, Extract]] = {}
 
 
-def loaded(name: str) -> tuple[Featurizer, Extract]:
-    if name not in _LOADED:
-        featurizer = featurizer_class(FEATURIZERS[name])()
-        _LOADED[name] = featurizer, featurizer.load()
-    return _LOADED[name]
+@pytest.fixture(scope="module")
+def chain(tiny_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
+    """Every featurizer of the recipe ``full``; models that have to be pulled are tiny."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("files")))
+        patch.setenv(LOCATION, str(tiny_store.root))
+        yield Chain()
 
 
 def odd_sounds() -> dict[str, Audio]:
@@ -44,14 +50,14 @@ def odd_sounds() -> dict[str, Audio]:
     }
 
 
-def extract(name: str, *sounds: Audio) -> list[dict[str, Any]]:
-    return loaded(name)[1]([Inputs(Sound.of(mix=audio)) for audio in sounds])
+def extract(chain: Chain, name: str, *sounds: Audio) -> list[dict[str, Any]]:
+    return [plain(row) for row in chain.extract(name)([chain.inputs(name, audio) for audio in sounds])]
 
 
 def as_arrow(name: str, rows: list[dict[str, Any]]) -> pa.Table:
     """Rows as the engine writes them; raises if a value does not fit its column."""
     keyed = [{TRACK_ID: str(index), **row} for index, row in enumerate(rows)]
-    return pa.Table.from_pylist(keyed, schema=loaded(name)[0].writes.schema)
+    return pa.Table.from_pylist(keyed, schema=featurizer_class(FEATURIZERS[name]).writes.schema)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -66,30 +72,32 @@ def same(one: Any, other: Any) -> bool:
 
 @pytest.fixture(scope="module")
 def music() -> list[Audio]:
-    return [Audio(*render(short_song(seed))) for seed in (1, 2)]
+    """The first seconds of two songs."""
+    songs = [Audio(*render(short_song(seed))) for seed in (1, 2)]
+    return [Audio(song.samples[:, : SONG_S * song.rate_hz], song.rate_hz) for song in songs]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_odd_audio_gives_rows_that_fit_their_columns(name: str) -> None:
+def test_odd_audio_gives_rows_that_fit_their_columns(name: str, chain: Chain) -> None:
     for what, audio in odd_sounds().items():
-        rows = extract(name, audio)
+        rows = extract(chain, name, audio)
         assert len(rows) == 1, what
-        assert rows[0].keys() == set(loaded(name)[0].writes.names), what
+        assert rows[0].keys() == set(featurizer_class(FEATURIZERS[name]).writes.names), what
         assert as_arrow(name, rows).num_rows == 1, what
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_one_at_a_time_equals_all_at_once_and_again(name: str, music: list[Audio]) -> None:
-    together = as_arrow(name, extract(name, *music)).to_pylist()
-    apart = as_arrow(name, [row for audio in music for row in extract(name, audio)]).to_pylist()
+def test_one_at_a_time_equals_all_at_once_and_again(name: str, chain: Chain, music: list[Audio]) -> None:
+    together = as_arrow(name, extract(chain, name, *music)).to_pylist()
+    apart = as_arrow(name, [row for audio in music for row in extract(chain, name, audio)]).to_pylist()
     assert same(together, apart)
-    again = as_arrow(name, extract(name, *music)).to_pylist()
+    again = as_arrow(name, extract(chain, name, *music)).to_pylist()
     assert same(together, again)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_numbers_are_finite_except_where_a_contour_is_unvoiced(name: str, music: list[Audio]) -> None:
-    table = as_arrow(name, extract(name, *music, *odd_sounds().values()))
+def test_numbers_are_finite_except_where_a_contour_is_unvoiced(name: str, chain: Chain, music: list[Audio]) -> None:
+    table = as_arrow(name, extract(chain, name, *music, *odd_sounds().values()))
     for field in table.schema:
         if field.name == "f0_hz":
             continue
@@ -101,13 +109,14 @@ def test_numbers_are_finite_except_where_a_contour_is_unvoiced(name: str, music:
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.usefixtures("chain")
 def test_it_is_declared_as_the_engine_expects(name: str) -> None:
     found = featurizer_class(FEATURIZERS[name])
     assert found.writes.name == name
     assert dataclasses.is_dataclass(found)
     assert found.__dataclass_params__.frozen  # type: ignore[attr-defined]
     assert 0 < found.cost < 10
-    assert set(found.reads) <= set(FEATURIZERS)
+    assert {*found.reads, *found.prefers} <= {*FEATURIZERS, TRACKS.name}
     for weight in found().weights:  # of an instance: settings may choose the model
         assert weights.revision(weight)
         assert weights.WEIGHTS[weight].licence

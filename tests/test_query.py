@@ -437,3 +437,9 @@ def test_long_tables_say_that_there_is_more(shared: Fake, capsys: pytest.Capture
     said = capsys.readouterr()
     assert len(said.out.splitlines()) == 1002
     assert "first 1000 rows" in said.err
+
+
+def test_artists_are_a_view_of_their_mean_voices(fake: Fake) -> None:
+    rows = query_table(fake.dataset, "select artist, num_tracks from artists order by artist").to_pylist()
+    tracks = query_table(fake.dataset, "select artist, count(*) as n from tracks group by 1 order by 1").to_pylist()
+    assert rows == [{"artist": row["artist"], "num_tracks": row["n"]} for row in tracks if row["artist"]]

@@ -58,7 +58,7 @@ def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline.run, "run_pass", _run_pass)
 
 
-def inline_build(music: object, out: Path, recipe: Path, **options: Any) -> Tally:
+def inline_build(music: object, out: Path, recipe: Path | str, **options: Any) -> Tally:
     """Prepare and run a build in this process. Call ``without_ray`` first."""
     sources = [str(source) for source in (music if isinstance(music, list) else [music])]
     build = prepare(BuildOptions(sources, str(out), load_recipe(str(recipe)), **options))
