@@ -1,4 +1,4 @@
-"""Pulled weights of CLAP, and the tokenizers that its library loads."""
+"""Pulled weights of CLAP, and the tokenizer of its text tower."""
 
 from featurizers.weight import Hub, Weight, WeightFile
 
@@ -76,42 +76,6 @@ CLAP_WEIGHTS = (
         licence_note=(
             "The model card says MIT; only the tokenizer and the configuration are pulled, not the model, which was"
             " trained on BookCorpus, Wikipedia and text from the web."
-        ),
-    ),
-    Weight(
-        name="bert-base-uncased",
-        origin=Hub("google-bert/bert-base-uncased", "86b5e0934494bd15c9632b12f734a8a67f723594"),
-        files=(
-            WeightFile("config.json", 570, "7160e1553ad2ca51d8c1cb066be533db31826e12d173824c1bb0cb1a4f187d20"),
-            WeightFile("vocab.txt", 231508, "07eced375cec144d27c900241f3e339478dec958f92fddbc551f295c992038a3"),
-            WeightFile("tokenizer.json", 466062, "ce64fce797c24f68df90b40a3f74f579b336a493db14bd583fd520ea0d8c9a98"),
-            WeightFile("tokenizer_config.json", 48, "a025160ef0431f1a392f6f050c1310f4c5d9fb6f275932dbccba73c4d214bf10"),
-        ),
-        fragments=("clap", "clap_text"),
-        source="https://huggingface.co/google-bert/bert-base-uncased",
-        licence="Apache-2.0",
-        commercial_use=True,
-        licence_note=(
-            "The model card and the repository's LICENSE say Apache-2.0; only the tokenizer and the configuration"
-            " are pulled, not the model, which was trained on BookCorpus and Wikipedia."
-        ),
-    ),
-    Weight(
-        name="bart-base",
-        origin=Hub("facebook/bart-base", "aadd2ab0ae0c8268c7c9693540e9904811f36177"),
-        files=(
-            WeightFile("config.json", 1716, None),
-            WeightFile("merges.txt", 456318, None),
-            WeightFile("vocab.json", 898823, None),
-            WeightFile("tokenizer.json", 1355863, None),
-        ),
-        fragments=("clap", "clap_text"),
-        source="https://huggingface.co/facebook/bart-base",
-        licence="Apache-2.0",
-        commercial_use=True,
-        licence_note=(
-            "The model card says Apache-2.0; only the tokenizer and the configuration are pulled, not the model,"
-            " which was trained on books, Wikipedia and text from the web."
         ),
     ),
 )

@@ -1,7 +1,7 @@
 """What a recipe needs of the weights store, and the three ways on when it is not there."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -12,6 +12,7 @@ from featurizers.weights_store import LOCATION, WeightsError, store, store_at
 from jobs.named_recipes import load_recipe
 from jobs.tables import readable_bytes, render
 from pipeline.errors import BuildFailedError
+from pipeline.limits import Limits
 from pipeline.pull import Report, pull
 from pipeline.recipe import Recipe
 
@@ -55,6 +56,19 @@ def check_weights(recipe: Recipe, fragments: frozenset[str]) -> None:
     problems = [f"{name}: {problem}" for name in recipe.weights(fragments) for problem in verify(name)]
     if problems:
         raise BuildFailedError(f"weights are damaged; {'; '.join(problems)}; remove the files and pull them again")
+
+
+def actor_memory_gib(recipe: Recipe) -> float:
+    """What a worker with every model of a recipe may take: the usual limit, and its pulled weights in memory.
+
+    A file holds more than the network in it (CLAP's has the optimizer's state), and loading needs room beside it:
+    together they come to about the file.
+    """
+    pulled = [name for name in recipe.weights(recipe.fragments) if not WEIGHTS[name].packaged]
+    sizes: Iterator[int] = (
+        facts["size_bytes"] for name in pulled for facts in store().locked()[name]["files"].values()
+    )
+    return Limits.actor_memory_gib + sum(sizes) / 2**30
 
 
 def _pull_missing(names: Sequence[str]) -> list[str]:

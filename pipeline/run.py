@@ -189,15 +189,30 @@ class Build:
         ]
 
 
-def prepare(options: BuildOptions) -> Build:
-    """List the music, read what the dataset holds, and plan. BadArgumentError before anything is written."""
+@dataclass(frozen=True)
+class Request:
+    """What a build was asked for, looked at: the music is listed, and the dataset can be written."""
+
+    dataset: Dataset
+    discovery: Discovery
+
+
+def look(options: BuildOptions) -> Request:
+    """List the music, and check where the dataset is to be. BadArgumentError if there is anything wrong."""
     dataset = Dataset(Storage.at(options.out))
     check_is_ours(dataset, options.out)
-    wanted = options.recipe.needed_for(options.only or options.recipe.fragments)
-    wishes = Wishes(wanted, options.limit, options.retry_failures)
     discovery = discover(options.sources, options.exclude)
     if options.metadata is not None:
         discovery.files, discovery.num_unmatched = join_sidecar(discovery.files, options.metadata)
+    return Request(dataset, discovery)
+
+
+def prepare(options: BuildOptions, request: Request | None = None) -> Build:
+    """Read what the dataset holds, and plan. BadArgumentError before anything is written."""
+    request = request or look(options)
+    dataset, discovery = request.dataset, request.discovery
+    wanted = options.recipe.needed_for(options.only or options.recipe.fragments)
+    wishes = Wishes(wanted, options.limit, options.retry_failures)
     state = State.of(dataset, options.recipe)
     costs = Costs.of(dataset, options.recipe)
     plan = make_plan(discovery, state, options.recipe, wishes, costs)

@@ -9,11 +9,11 @@ import json
 import os
 
 from jobs.named_recipes import load_recipe
-from jobs.weights import check_weights, recipe_with_weights, use_store
+from jobs.weights import actor_memory_gib, check_weights, recipe_with_weights, use_store
 from pipeline.errors import BadArgumentError
 from pipeline.limits import Limits
 from pipeline.progress import Progress
-from pipeline.run import BuildOptions, check_error_limit, prepare
+from pipeline.run import BuildOptions, check_error_limit, look, prepare
 from schemas.fragments.tracks import TRACKS
 
 EXAMPLE = "muze build ~/Music --out dataset --recipe bundled"
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--error-limit", type=float, default=0.5, help="failed share that makes the run fail")
     parser.add_argument("--max-duration-s", type=float, default=1800.0, help="refuse longer tracks")
     parser.add_argument("--time-limit-s", type=float, default=60.0, help="shortest time limit a track and fragment")
-    parser.add_argument("--actor-memory-gib", type=float, default=3.0, help="memory limit a worker")
+    parser.add_argument("--actor-memory-gib", type=float, help="memory limit a worker (default: 3 and its weights)")
     parser.add_argument("--dry-run", action="store_true", help="show the plan and stop")
     parser.add_argument("--json", action="store_true", help="print the report as JSON on stdout")
 
@@ -44,12 +44,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     progress = Progress()
     asked = options(args)
+    request = look(asked)
     use_store(args.weights)
     recipe, left_out = recipe_with_weights(asked.recipe, asked.only, args.skip_missing)
     if left_out:
         progress.say(f"left out for want of weights: {', '.join(left_out)}; get them with 'muze models pull'")
+    if args.actor_memory_gib is None:
+        limits = dataclasses.replace(asked.limits, actor_memory_gib=actor_memory_gib(recipe))
+        asked = dataclasses.replace(asked, limits=limits)
     only = [name for name in asked.only if name not in left_out]
-    build = prepare(dataclasses.replace(asked, recipe=recipe, only=only or (asked.only and [TRACKS.name])))
+    build = prepare(dataclasses.replace(asked, recipe=recipe, only=only or (asked.only and [TRACKS.name])), request)
     if build.plan.tasks:
         check_weights(recipe, build.wishes.fragments)
     progress.show_plan(build.plan, build.discovery)
@@ -82,7 +86,9 @@ def options(args: argparse.Namespace) -> BuildOptions:
         address=args.address,
         retry_failures=args.retry_failures,
         max_duration_s=args.max_duration_s,
-        limits=Limits(time_limit_s=args.time_limit_s, actor_memory_gib=args.actor_memory_gib),
+        limits=Limits(
+            time_limit_s=args.time_limit_s, actor_memory_gib=args.actor_memory_gib or Limits.actor_memory_gib
+        ),
         exclude=args.exclude,
         metadata=args.metadata,
     )

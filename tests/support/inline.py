@@ -18,7 +18,6 @@ from pipeline.run import BuildOptions, prepare
 from pipeline.tally import Tally
 from pipeline.worker import ItemResult, StageSpec, Worker
 
-
 ROOM = Room(1)
 
 
