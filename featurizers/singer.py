@@ -39,11 +39,16 @@ class Singer(Featurizer):
     cost = 0.05
 
     def load(self) -> Extract:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # it imports from a deprecated part of scipy
-            from resemblyzer import VoiceEncoder
-        encoder = VoiceEncoder("cpu", verbose=False)
+        encoder = load_encoder()
         return lambda batch: [_features(embed(encoder, inputs.audio(MIX_16K_MONO))) for inputs in batch]
+
+
+def load_encoder() -> Any:
+    """Resemblyzer's network, with the weights that ship with it, on the CPU: it is small."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # it imports from a deprecated part of scipy
+        from resemblyzer import VoiceEncoder
+    return VoiceEncoder("cpu", verbose=False)
 
 
 def _features(embedding: Floats | None) -> Features:

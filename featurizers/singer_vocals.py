@@ -1,6 +1,5 @@
 """Whose voice it may be, heard on the vocal stem and only where somebody sings."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,10 +27,7 @@ class SingerVocals(Featurizer):
     gpu_share = 0.1
 
     def load(self) -> Extract:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # it imports from a deprecated part of scipy
-            from resemblyzer import VoiceEncoder
-        resemblyzer = VoiceEncoder("cpu", verbose=False)
+        resemblyzer = singer.load_encoder()
         encoder, batches = ecapa.load_encoder(), Batches(ecapa.BATCH_WINDOWS)
         identity = model_id(*self.weights)
 

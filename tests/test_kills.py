@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -13,6 +14,7 @@ import psutil
 import pytest
 
 from cluster import Cluster
+from featurizers.weights_store import Store
 from harness import (
     STUB_RECIPE,
     assert_same,
@@ -28,6 +30,7 @@ from harness import (
 from pipeline.dataset import open_dataset
 
 NUM_FILES = 24
+NUM_SONGS = 3
 VICTIMS = ("driver", "actor", "session")
 LATEST_S = 6.0
 
@@ -35,22 +38,22 @@ LATEST_S = 6.0
 class Bench:
     """Music with bad files in it, a recipe that takes its time, a cluster, and what an undisturbed build gives."""
 
-    def __init__(self, folder: Path, cluster: Cluster) -> None:
-        self.music = write_tones(folder / "music", NUM_FILES)
-        (self.music / "text.mp3").write_text("no music")
-        write_tone(self.music / "raises.wav", 1000, 0.2)
-        text = STUB_RECIPE % ", sleep_s: 0.3" + '  moody: {featurizer: "stubs:Moody"}\n'
-        self.recipe = write_recipe(folder, text)
+    def __init__(self, folder: Path, cluster: Cluster, music: Path, recipe: Path | str, *words: object) -> None:
+        self.music = music
+        (music / "text.mp3").write_text("no music")
+        self.recipe = recipe
+        self.words = words
         self.cluster = cluster
         self.build(folder / "undisturbed")
         self.undisturbed = dump(folder / "undisturbed")
 
     def build(self, out: Path) -> dict[str, Any]:
-        return build(self.music, out, self.recipe, "--address", self.cluster.address, **self.cluster.env)
+        words = (*self.words, "--address", self.cluster.address)
+        return build(self.music, out, self.recipe, *words, **self.cluster.env)
 
     def start(self, out: Path, music: list[Path] | None = None, private: bool = False) -> subprocess.Popen[str]:
         """Start a build in the background, on the cluster or on a private one of its own."""
-        words = command("build", *(music or [self.music]), "--out", out, "--recipe", self.recipe)
+        words = command("build", *(music or [self.music]), "--out", out, "--recipe", self.recipe, *self.words)
         env = environment()
         if not private:
             words += ["--address", self.cluster.address]
@@ -76,7 +79,11 @@ def _title(process: psutil.Process) -> str:
 
 @pytest.fixture(scope="module")
 def bench(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    return Bench(tmp_path_factory.mktemp("kills"), cluster)
+    folder = tmp_path_factory.mktemp("kills")
+    music = write_tones(folder / "music", NUM_FILES)
+    write_tone(music / "raises.wav", 1000, 0.2)
+    text = STUB_RECIPE % ", sleep_s: 0.3" + '  moody: {featurizer: "stubs:Moody"}\n'
+    return Bench(folder, cluster, music, write_recipe(folder, text))
 
 
 def wait_for_actors(bench: Bench, driver: subprocess.Popen[str], private: bool = False) -> list[psutil.Process]:
@@ -121,6 +128,25 @@ def kill_and_finish(bench: Bench, out: Path, num_kills: int, seed: int) -> None:
 
 def test_five_kills(bench: Bench, tmp_path: Path) -> None:
     kill_and_finish(bench, tmp_path / "dataset", 5, seed=5)
+
+
+def test_a_real_recipe_killed_half_way(songs: Path, tiny_store: Store, cluster: Cluster, tmp_path: Path) -> None:
+    """Separation with its files, and models of several libraries, with a driver and an actor killed."""
+    music = tmp_path / "music"
+    music.mkdir()
+    for song in sorted(path for path in (songs / "music").rglob("*") if path.is_file())[:NUM_SONGS]:
+        shutil.copy(song, music)
+    recipe = write_recipe(tmp_path, "fragments: {stems: {keep: [vocals]}, level: {}, pitch: {}, singer_vocals: {}}")
+    bench = Bench(tmp_path, cluster, music, recipe, "--weights", tiny_store.root)
+    dice = random.Random(1)
+    for victim in ("driver", "actor"):
+        disturb(bench, tmp_path / "dataset", dice, victim)
+    bench.build(tmp_path / "dataset")
+    assert_same(dump(tmp_path / "dataset"), bench.undisturbed, tolerance=1e-4)
+    assert set(committed_doubles(open_dataset(str(tmp_path / "dataset"))).values()) == {0}
+    for row in bench.undisturbed["stems"]:
+        ours, theirs = (tmp_path / name / row["vocals_uri"] for name in ("dataset", "undisturbed"))
+        assert ours.read_bytes() == theirs.read_bytes()
 
 
 @pytest.mark.soak

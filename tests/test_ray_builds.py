@@ -9,6 +9,7 @@ from harness import STUB_RECIPE, assert_same, build, dump, muze, write_recipe, w
 from stubs import MOODS_HZ
 
 MOODY_RECIPE = STUB_RECIPE % "" + '  moody: {featurizer: "stubs:Moody"}\n'
+PASSING = ("Halves", "Levels", "Spoken", "Heavy")
 REASONS = {"raises": "error", "hangs": "timeout", "aborts": "crashed", "eats": "memory"}
 
 
@@ -59,6 +60,24 @@ def test_the_same_build_alone_on_a_cluster_and_as_a_job(cluster: Cluster, tmp_pa
         "submit", "--address", cluster.dashboard, "--", "build", "/no/such", *words[2:], code=2, **cluster.env
     )
     assert "no such file or folder" in refused.stdout
+
+
+def test_on_a_node_with_a_gpu_passes_share_it_and_give_the_same_rows(cluster: Cluster, tmp_path: Path) -> None:
+    music = write_tones(tmp_path / "music", 6)
+    text = "fragments:\n" + "".join(f'  {name.lower()}: {{featurizer: "halving:{name}"}}\n' for name in PASSING)
+    recipe = write_recipe(tmp_path, text)
+    report = build(music, tmp_path / "gpu", recipe, "--address", cluster.address, **cluster.env)
+    assert {name: counts["rows"] for name, counts in report["fragments"].items()} == dict.fromkeys(
+        report["fragments"], 6
+    )
+    build(music, tmp_path / "alone", recipe)
+    found, alone = dump(tmp_path / "gpu"), dump(tmp_path / "alone")
+    assert {row.pop("gpus") for row in found["heavy"]} == {"0"}
+    assert {row.pop("level_gpus") for row in found["levels"]} == {""}, "hidden from those that asked for none"
+    for heavy, levels in zip(alone["heavy"], alone["levels"], strict=True):
+        heavy.pop("gpus")
+        levels.pop("level_gpus")
+    assert_same(found, alone)
 
 
 def test_no_cluster_at_the_address(tmp_path: Path) -> None:

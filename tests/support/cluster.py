@@ -31,7 +31,10 @@ class Cluster:
     @classmethod
     @contextlib.contextmanager
     def started(cls, num_cpus: int) -> Iterator["Cluster"]:
-        """Start a head, see that it runs a task, and end it afterwards; a start that fails is tried again."""
+        """Start a head, see that it runs a task, and end it afterwards; a start that fails is tried again.
+
+        It says that it has a GPU: featurizers that want one then run in passes of their own.
+        """
         path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
         env = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "t" * 64, "PATH": path, "RAY_ADDRESS": ""}
         env["RAY_agent_register_timeout_ms"] = "300000"  # 15 s otherwise, which a busy machine may miss
@@ -50,7 +53,7 @@ def _head(num_cpus: int, env: dict[str, str]) -> Iterator[tuple[str, str, subpro
     folder = Path(tempfile.mkdtemp(prefix="muze-test-"))
     port, dashboard = _free_ports(2)
     words = ["ray", "start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}"]
-    words += ["--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}", f"--num-cpus={num_cpus}"]
+    words += ["--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}", f"--num-cpus={num_cpus}", "--num-gpus=1"]
     with (folder / "start.log").open("wb") as log:
         head = subprocess.Popen([*words, f"--temp-dir={folder}"], env=environment(**env), stdout=log, stderr=log)
     try:

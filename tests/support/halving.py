@@ -1,5 +1,6 @@
 """Featurizers that make, hear and need no audio source, for tests of the engine."""
 
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -55,16 +56,20 @@ class Levels(Featurizer):
         (
             column("level", pa.float32(), doc="Largest magnitude."),
             column("level_source", pa.string(), doc="What was measured."),
+            column("level_gpus", pa.string(), doc="GPUs that the worker was given; null if nobody said."),
         ),
     )
 
     def load(self) -> Extract:
         def extract(batch: Sequence[Inputs]) -> list[Features]:
-            return [
-                {"level": float(np.abs(i.audio(View(i.source)).samples).max()), "level_source": i.source} for i in batch
-            ]
+            return [self._measure(inputs) for inputs in batch]
 
         return extract
+
+    def _measure(self, inputs: Inputs) -> Features:
+        level = float(np.abs(inputs.audio(View(inputs.source)).samples).max())
+        gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
+        return {"level": level, "level_source": inputs.source, "level_gpus": gpus}
 
 
 @dataclass(frozen=True)
@@ -96,8 +101,15 @@ class Heavy(Levels):
     hears: ClassVar[tuple[str, ...]] = ("mix",)
     gpu_share: ClassVar[float] = 0.5
     writes: ClassVar[Fragment] = Fragment(
-        "heavy", 1, "Largest magnitude.", (column("heavy_level", pa.float32(), doc="Largest magnitude."),)
+        "heavy",
+        1,
+        "Largest magnitude.",
+        (
+            column("heavy_level", pa.float32(), doc="Largest magnitude."),
+            column("gpus", pa.string(), doc="GPUs that the worker was given; null if nobody said."),
+        ),
     )
 
     def load(self) -> Extract:
-        return lambda batch: [{"heavy_level": float(np.abs(i.audio(MIX).samples).max())} for i in batch]
+        gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
+        return lambda batch: [{"heavy_level": float(np.abs(i.audio(MIX).samples).max()), "gpus": gpus} for i in batch]
