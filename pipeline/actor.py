@@ -90,7 +90,7 @@ class StageActor:
         struck_out = self._watch.begin(item.item_id)
         shards, outcome = self._worker.do(item, struck_out)
         self._watch.finish(item.item_id)
-        return ItemResult(shards, outcome, frozenset(task.file.uri for task in item.tasks), self._memory.peak_gib)
+        return ItemResult(shards, outcome, item.uris, item.cost_s, self._memory.peak_gib)
 
     def _blame_memory(self) -> None:
         self._watch.blame(self._item_id, Reason.MEMORY)

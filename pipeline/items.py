@@ -32,6 +32,14 @@ class WorkItem:
     item_id: str
     tasks: tuple[Task, ...]
 
+    @property
+    def uris(self) -> frozenset[str]:
+        return frozenset(task.file.uri for task in self.tasks)
+
+    @property
+    def cost_s(self) -> float:
+        return sum(task.cost_s for task in self.tasks)
+
 
 def item_cost_s(total_s: float, num_actors: int) -> float:
     """Compute an item should be worth: a minute, less where that would leave actors idle at the end."""

@@ -95,13 +95,11 @@ class View:
 
     def line(self) -> str:
         tally, num_tasks = self.tally, len(self.tally.plan.tasks)
-        done_s = sum(tally.seconds.values())
         rate = tally.audio_decoded_s / tally.wall_s
-        left_s = tally.wall_s * (tally.plan.cost_s / done_s - 1) if done_s else tally.plan.cost_s
         return (
             f"{tally.num_attempted}/{num_tasks} files, {tally.num_failed} failed, "
             f"{readable_duration(tally.audio_decoded_s)} of audio at {rate:.1f} x realtime, "
-            f"{readable_duration(max(0.0, left_s))} to go"
+            f"{readable_duration(tally.left_s)} to go"
         )
 
     def __rich__(self) -> Table:

@@ -30,6 +30,7 @@ class Tally:
     audio_s: Counter[str] = field(default_factory=Counter)
     rows: dict[str, int] = field(default_factory=dict)
     """Rows of the recipe's fingerprint at the end."""
+    _done_cost_s: float = 0.0
     _attempted: set[str] = field(default_factory=set)
     _new_ids: set[str] = field(default_factory=set)
     _seen_ids: set[str] = field(default_factory=set)
@@ -39,6 +40,7 @@ class Tally:
         """Count what an actor reports of a work item."""
         outcome = result.outcome
         self._attempted |= result.uris
+        self._done_cost_s += result.cost_s
         self.num_decodes += outcome.num_decodes
         self.peak_actor_gib = max(self.peak_actor_gib, result.peak_gib)
         self.audio_decoded_s += outcome.audio_s.get(TRACKS.name, 0.0)
@@ -65,6 +67,12 @@ class Tally:
     @property
     def wall_s(self) -> float:
         return time.monotonic() - self.started_s
+
+    @property
+    def left_s(self) -> float:
+        """Wall time to go, if the rest takes as long as its estimate says compared with what is done."""
+        done_s = self._done_cost_s
+        return max(0.0, self.wall_s * (self.plan.cost_s / done_s - 1)) if done_s else self.plan.cost_s
 
     @property
     def num_tracks(self) -> int:

@@ -40,6 +40,8 @@ class ItemResult:
     outcome: Outcome
     uris: frozenset[str]
     """The files of the item."""
+    cost_s: float
+    """What it was expected to take."""
     peak_gib: float
 
 

@@ -48,7 +48,7 @@ def _run_pass(items: Sequence[WorkItem], spec: StageSpec, ledger: Ledger, pool: 
     for item in items:
         shards, outcome = worker.do(item, ledger.begin(item.item_id))
         ledger.finish(item.item_id)
-        yield ItemResult(shards, outcome, frozenset(task.file.uri for task in item.tasks), 0.0)
+        yield ItemResult(shards, outcome, item.uris, item.cost_s, 0.0)
 
 
 def without_ray(monkeypatch: pytest.MonkeyPatch) -> None:
