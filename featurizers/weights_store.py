@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,11 @@ class Mirror(Store):
     url: str
 
     def locked(self) -> dict[str, dict[str, Any]]:
-        self._fetch(LOCK)  # it is small, and the one thing there that changes
+        return self._lock
+
+    @cached_property
+    def _lock(self) -> dict[str, dict[str, Any]]:
+        self._fetch(LOCK)  # once a process: every row asks for the revisions in it
         return super().locked()
 
     def problems(self, name: str) -> list[str]:
@@ -137,6 +142,7 @@ def store() -> Store:
     return store_at(store_location())
 
 
+@cache
 def store_at(location: str) -> Store:
     """The store at a folder or an fsspec URL."""
     if "://" not in location:

@@ -65,9 +65,8 @@ def actor_memory_gib(recipe: Recipe) -> float:
     together they come to about the file.
     """
     pulled = [name for name in recipe.weights(recipe.fragments) if not WEIGHTS[name].packaged]
-    sizes: Iterator[int] = (
-        facts["size_bytes"] for name in pulled for facts in store().locked()[name]["files"].values()
-    )
+    locked = store().locked()
+    sizes: Iterator[int] = (file["size_bytes"] for name in pulled for file in locked[name]["files"].values())
     return Limits.actor_memory_gib + sum(sizes) / 2**30
 
 

@@ -2,10 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,11 +12,10 @@ from pipeline.dataset import Dataset
 from pipeline.shards import read_shards
 from pipeline.snapshot import load_snapshot
 from pipeline.storage import Storage
+from pipeline.vectors import unit
 from pipeline.views import open_views
 from schemas.fragment import TRACK_ID, column
 from schemas.fragments.tracks import TRACKS
-
-Vectors = npt.NDArray[np.floating[Any]]  # (vectors, size)
 
 _SOURCES = {
     "voice_embedding": ("singer", 256),
@@ -80,12 +77,6 @@ def _means(storage: Storage, contents: Contents, name: str, rows: Mapping[str, i
         seen.update(found[TRACK_ID].to_pylist())
         found = found.filter(pc.and_(pa.array(counted, pa.bool_()), pc.is_valid(found[name])))
         vectors = found[name].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, size)
-        np.add.at(sums, [rows[track_id] for track_id in found[TRACK_ID].to_pylist()], _at_unit_length(vectors))
+        np.add.at(sums, [rows[track_id] for track_id in found[TRACK_ID].to_pylist()], unit(vectors))
     missing = pa.array(~sums.any(axis=1))
-    return pa.FixedSizeListArray.from_arrays(_at_unit_length(sums).astype(np.float32).ravel(), size, mask=missing)
-
-
-def _at_unit_length(vectors: Vectors) -> Vectors:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: Vectors = vectors / np.where(lengths > 0, lengths, 1)
-    return unit
+    return pa.FixedSizeListArray.from_arrays(unit(sums).astype(np.float32).ravel(), size, mask=missing)

@@ -1,22 +1,26 @@
 """The tracks nearest to a sound, a text or another track, by the embeddings of a dataset."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from featurizers.audio import MIX, Sound
 from featurizers.featurizer import Featurizer, Inputs
 from pipeline.dataset import Dataset
 from pipeline.decode import decode
+from pipeline.delta import Shard
 from pipeline.errors import BadArgumentError
 from pipeline.index import nearest
 from pipeline.reasons import Refused
 from pipeline.recipe import featurizer_of
+from pipeline.shards import read_shards
 from pipeline.source import open_content
 from pipeline.vectors import Floats, Vectors, open_vectors, unit
+from schemas.fragment import TRACK_ID
+from schemas.fragments.tracks import TRACKS
 
 MAX_DURATION_S = 1800.0
 
@@ -121,17 +125,23 @@ def settings_of(dataset: Dataset, fragment: str) -> dict[str, dict[str, Any]]:
 
 def described(dataset: Dataset, found: list[tuple[str, float]]) -> list[dict[str, Any]]:
     """Rows for a person: rank, score, title, artist and where the file is."""
-    ids = pa.array([track_id for track_id, _ in found], pa.string())
-    tracks = dataset.table("tracks", ["title", "artist", "duration_s"])
-    tracks = tracks.filter(pa.compute.is_in(tracks["track_id"], value_set=ids))
-    facts = {row["track_id"]: row for row in tracks.to_pylist()}
-    uris = {row["track_id"]: row["uri"] for row in dataset.system_rows("files").select(["track_id", "uri"]).to_pylist()}
+    ids = [track_id for track_id, _ in found]
+    facts = _rows(dataset, TRACKS.name, dataset.shards(TRACKS.name), ["title", "artist", "duration_s"], ids)
+    files = _rows(dataset, "files", dataset.system_table("files").live(), ["uri"], ids)
     return [
         {
             "rank": rank,
             "score": round(score, 4),
             **facts.get(track_id, {"track_id": track_id}),
-            "uri": uris.get(track_id),
+            "uri": files.get(track_id, {}).get("uri"),
         }
         for rank, (track_id, score) in enumerate(found, start=1)
     ]
+
+
+def _rows(
+    dataset: Dataset, table: str, shards: Sequence[Shard], columns: Sequence[str], track_ids: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """Track -> its row of a table, of these tracks only."""
+    rows = read_shards(dataset.storage, table, shards, [TRACK_ID, *columns], (TRACK_ID, track_ids))
+    return {row[TRACK_ID]: row for row in rows.to_pylist()} if rows is not None and track_ids else {}

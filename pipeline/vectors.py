@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from pipeline.errors import BadArgumentError
 from pipeline.shards import read_shards
 from schemas.fragment import TRACK_ID
 
+Float = TypeVar("Float", np.float32, np.float64)
 Floats = npt.NDArray[np.float32]
 
 FOLDER = "search"
@@ -139,8 +141,8 @@ def _parts(dataset: Dataset, fragment: str, column: str, shards: Sequence[Shard]
             yield rows[TRACK_ID].to_pylist(), unit(matrix)
 
 
-def unit(vectors: Floats) -> Floats:
+def unit(vectors: npt.NDArray[Float]) -> npt.NDArray[Float]:
     """Scale vectors, the last axis, to unit length; zero stays zero."""
     norms = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    scaled: Floats = (vectors / np.where(norms == 0, 1, norms)).astype(np.float32)
+    scaled: npt.NDArray[Float] = (vectors / np.where(norms == 0, 1, norms)).astype(vectors.dtype)
     return scaled

@@ -74,12 +74,11 @@ def _show(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
     if as_json:
         print(json.dumps(rows))
         return
-    cells = {row["name"]: row["size_bytes"] for row in rows}
-    print(render(_COLUMNS, [_readable(row, cells[row["name"]]) for row in rows]))
+    print(render(_COLUMNS, [_readable(row) for row in rows]))
 
 
-def _readable(row: dict[str, Any], size_bytes: int | None) -> dict[str, Any]:
-    size = "unknown" if size_bytes is None else readable_bytes(size_bytes)
+def _readable(row: dict[str, Any]) -> dict[str, Any]:
+    size = "unknown" if row["size_bytes"] is None else readable_bytes(row["size_bytes"])
     use = "yes" if row["commercial_use"] else "no"
     return row | {"size": size, "commercial_use": use, "fragments": ", ".join(row["fragments"])}
 
