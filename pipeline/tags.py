@@ -22,6 +22,7 @@ _KEYS: dict[str, dict[str, tuple[str, ...]]] = {
         "track_number": ("TRCK",),
         "isrc": ("TSRC",),
         "rights": ("TCOP", "WCOP", "TXXX:LICENSE", "TXXX:license"),
+        "language_tag": ("TLAN",),
     },
     "vorbis": {
         "title": ("title",),
@@ -33,6 +34,7 @@ _KEYS: dict[str, dict[str, tuple[str, ...]]] = {
         "track_number": ("tracknumber", "track"),
         "isrc": ("isrc",),
         "rights": ("copyright", "license", "rights"),
+        "language_tag": ("language",),
     },
     "mp4": {
         "title": ("\xa9nam",),
@@ -44,6 +46,7 @@ _KEYS: dict[str, dict[str, tuple[str, ...]]] = {
         "track_number": ("trkn",),
         "isrc": ("----:com.apple.iTunes:ISRC",),
         "rights": ("cprt", "----:com.apple.iTunes:LICENSE"),
+        "language_tag": ("----:com.apple.iTunes:LANGUAGE",),
     },
     "asf": {
         "title": ("Title",),
@@ -55,6 +58,7 @@ _KEYS: dict[str, dict[str, tuple[str, ...]]] = {
         "track_number": ("WM/TrackNumber",),
         "isrc": ("WM/ISRC",),
         "rights": ("Copyright", "LICENSE"),
+        "language_tag": ("WM/Language",),
     },
     "ape": {
         "title": ("Title",),
@@ -66,6 +70,7 @@ _KEYS: dict[str, dict[str, tuple[str, ...]]] = {
         "track_number": ("Track",),
         "isrc": ("ISRC",),
         "rights": ("Copyright",),
+        "language_tag": ("Language",),
     },
 }
 """Column -> the keys that hold it in a kind of tag, in order of preference."""

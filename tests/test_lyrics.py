@@ -14,8 +14,9 @@ import pytest
 from featurizers import lyrics
 from featurizers.audio import Audio, Sound
 from featurizers.featurizer import Extract, Features, Inputs
-from featurizers.lyrics import Lyrics, Recogniser, text_of
+from featurizers.lyrics import Lyrics, text_of
 from featurizers.lyrics_guards import Word
+from featurizers.recogniser import Recogniser
 from featurizers.sentiment import load_score, sentiment_of
 from featurizers.vocal_activity import cut_vocals, find_vocals
 from featurizers.weights import revision
@@ -66,8 +67,9 @@ def stem(phrases: list[tuple[float, float, float]] = PHRASES, duration_s: float 
     return Audio(samples, RATE_HZ)
 
 
-def inputs(audio: Audio, energy_share: float | None = 0.3) -> Inputs:
-    return Inputs(Sound.of(vocals=audio), {"vocals_energy_share": energy_share}, source="vocals")
+def inputs(audio: Audio, energy_share: float | None = 0.3, language_tag: str | None = None) -> Inputs:
+    columns = {"vocals_energy_share": energy_share, "language_tag": language_tag}
+    return Inputs(Sound.of(vocals=audio), columns, source="vocals")
 
 
 def directly(whisper: Any, audio: Audio, clips: list[tuple[float, float]]) -> list[Any]:
@@ -238,6 +240,7 @@ def test_the_language_is_the_one_of_most_singing(whisper: Any, counted: tuple[Ex
     assert features["language"] == best
     assert features["language_probability"] == pytest.approx(votes[best], abs=0.02)
     assert 0 < features["language_probability"] <= 1
+    assert features["language_source"] == "vote"
 
 
 def test_a_vote_weighs_by_sung_time() -> None:
@@ -253,9 +256,21 @@ def test_a_vote_weighs_by_sung_time() -> None:
     assert (language, probability) == ("en", pytest.approx((0.1 * 1 + 0.6 * 4) / 5.6))
 
 
+def test_a_tag_saves_the_vote_and_a_setting_outranks_it(counted: tuple[Extract, Counted], extract: Extract) -> None:
+    voting, model = counted
+    [features] = voting([inputs(stem(), language_tag="pol")])
+    assert "detect_language" not in model.calls
+    assert [features[name] for name in ("language", "language_probability", "language_source")] == ["pl", None, "tag"]
+    [forced] = extract([inputs(stem(), language_tag="pol")])
+    assert (forced["language"], forced["language_source"]) == ("en", "setting")
+    [unclear] = voting([inputs(stem(), language_tag="zxx")])
+    assert unclear["language_source"] == "vote"
+
+
 def test_a_set_language_has_no_probability_and_english_a_sentiment(extract: Extract) -> None:
     [features] = extract([inputs(stem())])
     assert (features["language"], features["language_probability"]) == ("en", None)
+    assert features["language_source"] == "setting"
     assert (features["sentiment"], features["sentiment_score"]) == ("neutral", 0.0)  # nonsense words
 
 

@@ -38,6 +38,7 @@ SONG = {
     "track_number": 3,
     "isrc": "USRC17607839",
     "rights": "© 2003 Nobody",
+    "language_tag": "pol",
 }
 ID3 = {
     "TIT2": "Títle 🎵",
@@ -49,6 +50,7 @@ ID3 = {
     "TRCK": "3/12",
     "TSRC": "USRC17607839",
     "TCOP": "© 2003 Nobody",
+    "TLAN": "pol",
 }
 VORBIS = {
     "TITLE": "Títle 🎵",
@@ -60,6 +62,7 @@ VORBIS = {
     "tracknumber": "03",
     "isrc": "USRC17607839",
     "license": "© 2003 Nobody",
+    "language": "pol",
 }
 MP4 = {
     "\xa9nam": "Títle 🎵",
@@ -71,6 +74,7 @@ MP4 = {
     "trkn": [(3, 12)],
     "----:com.apple.iTunes:ISRC": b"USRC17607839",
     "cprt": "© 2003 Nobody",
+    "----:com.apple.iTunes:LANGUAGE": b"pol",
 }
 ASF = {
     "Title": "Títle 🎵",
@@ -82,6 +86,7 @@ ASF = {
     "WM/TrackNumber": "3",
     "WM/ISRC": "USRC17607839",
     "Copyright": "© 2003 Nobody",
+    "WM/Language": "pol",
 }
 
 

@@ -15,7 +15,7 @@ WORD = pa.struct(
 
 LYRICS = Fragment(
     name="lyrics",
-    version=1,
+    version=2,
     doc="Transcription of the vocal stem by Whisper, with word times, its language and its sentiment.",
     fields=(
         column("has_vocals", pa.bool_(), doc="Whether somebody sings, by the level of the vocal stem."),
@@ -28,7 +28,12 @@ LYRICS = Fragment(
         column(
             "language_probability",
             pa.float32(),
-            doc="Its mean probability over sung time, 0-1; null without vocals or if the language was set.",
+            doc="Its mean probability over sung time, 0-1; null without vocals or if nobody voted.",
+        ),
+        column(
+            "language_source",
+            pa.string(),
+            doc="setting (it was forced), tag (the track's language tag) or vote (by ear); null without vocals.",
         ),
         column("text", pa.string(), doc="The words, with a new line after a pause; empty if there are none."),
         column("words", pa.list_(WORD), doc="The words with their times, in order; empty if there are none."),

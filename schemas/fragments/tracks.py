@@ -6,7 +6,7 @@ from schemas.fragment import Fragment, column
 
 TRACKS = Fragment(
     name="tracks",
-    version=1,
+    version=2,
     doc="One row a distinct content that decodes: container facts, tags, rights, and signal checks.",
     fields=(
         column("num_bytes", pa.int64(), unit="bytes", doc="Size of the file."),
@@ -24,6 +24,7 @@ TRACKS = Fragment(
         column("track_number", pa.int16(), doc="Track number tag."),
         column("isrc", pa.string(), doc="International Standard Recording Code tag."),
         column("rights", pa.string(), doc="Copyright or licence tag, as written."),
+        column("language_tag", pa.string(), doc="Language tag, as written, e.g. eng, pt-BR, Deutsch."),
         column(
             "peak", pa.float32(), doc="Largest absolute sample of the decoded audio, at most stereo; 1.0 is full scale."
         ),
