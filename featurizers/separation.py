@@ -5,7 +5,7 @@ way of joining segments of the ``demucs`` library. Its own ``apply_model`` holds
 one segment at a time; here several go through the networks at once, and samples are handed on once they are final.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from featurizers.audio import Samples
+from featurizers.batching import Batches
 from featurizers.device import device
 
 Blocks = npt.NDArray[np.float32]  # (sources, channels, samples)
@@ -53,7 +54,7 @@ class Demucs:
     bag: Any
     """A ``demucs.apply.BagOfModels`` on the device that it runs on."""
     overlap: float
-    segments_at_once: int
+    batches: Batches
     """At most so many; halved for good when they do not fit into the memory of a GPU."""
 
     @classmethod
@@ -69,7 +70,7 @@ class Demucs:
         description = yaml.safe_load((folder / f"{name}.yaml").read_text())
         models = [load_safetensors_model(folder / f"{file}.safetensors") for file in description["models"]]
         bag = BagOfModels(models, description.get("weights"), description.get("segment"))
-        return cls(bag.eval().to(device()), overlap, _SEGMENTS_AT_ONCE[device()])
+        return cls(bag.eval().to(device()), overlap, Batches(_SEGMENTS_AT_ONCE[device()]))
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -117,21 +118,13 @@ class Demucs:
 
     def _segments(self, mix: Samples, starts: range, mean: np.float32, scale: np.float32) -> Iterator[Blocks]:
         """Stems of the segment at each start, ``(sources, 2, samples)``; the last ones are shorter."""
-        import torch
 
-        waiting = list(starts)
-        while waiting:
-            several = waiting[: self.segments_at_once]
+        def separate(several: Sequence[int]) -> list[Blocks]:
             cuts = [_Cut(mix.shape[1], start, self.segment_samples) for start in several]
-            try:
-                batch = self._forward(np.stack([cut.out_of(mix, mean, scale) for cut in cuts]))
-            except torch.OutOfMemoryError:
-                if len(several) == 1:
-                    raise
-                self.segments_at_once = len(several) // 2
-                continue
-            yield from (stems[..., cut.wanted] for cut, stems in zip(cuts, batch, strict=True))
-            waiting = waiting[len(several) :]
+            batch = self._forward(np.stack([cut.out_of(mix, mean, scale) for cut in cuts]))
+            return [stems[..., cut.wanted] for cut, stems in zip(cuts, batch, strict=True)]
+
+        return self.batches.stream(separate, starts)
 
     def _forward(self, segments: Blocks) -> Blocks:
         """The bag's stems ``(segments, sources, 2, samples)`` of segments ``(segments, 2, samples)``."""

@@ -18,7 +18,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from pipeline.json_objects import json_objects
 from pipeline.live import Presence, live_runs
 from pipeline.muzible_rows import ImportedTrack, imported_track
 from pipeline.preflight import check_is_ours
+from pipeline.record import RunRow
 from pipeline.shards import write_plain, write_rows
 from pipeline.storage import Storage
 from schemas.fragment import TRACK_ID, Fragment
@@ -117,7 +117,8 @@ class _Import:
         """Import the tracks of a file and return how many rows a fragment it added."""
         started_s = time.monotonic()
         with Presence(self.dataset.storage, self.run_id):
-            row = self._start()
+            row = RunRow(self.dataset, self.run_id, datetime.now(UTC))
+            row.open(json.dumps({"name": f"import {FORMAT}", "fragments": {}}), self.fingerprints, promoted={})
             status = "failed"
             try:
                 self._write(path)
@@ -125,7 +126,7 @@ class _Import:
                 status = "done"
             finally:
                 counts = {"new": self.new_rows[TRACKS.name], "failed": 0, "wall_s": time.monotonic() - started_s}
-                self._end(row, status, counts)
+                row.close(status, self.fingerprints if status == "done" else {}, counts)
         return self.new_rows
 
     def _write(self, path: Path) -> None:
@@ -154,38 +155,7 @@ class _Import:
             self.dataset.fragment_table(name, known_fragments()[name].schema).commit(self._shards[name])
         if self._files:
             blank = dict.fromkeys(TABLES["files"].names) | {"seen_at": datetime.now(UTC)}
-            self._write_plain("files", [blank | row for row in self._files.values()], uuid.uuid4().hex)
+            table = self.dataset.system_table("files")
+            table.commit([write_plain(table, [blank | row for row in self._files.values()], uuid.uuid4().hex)])
         if live_runs(self.dataset.storage) == [self.run_id]:
             compact(self.dataset, self.fingerprints)
-
-    def _start(self) -> dict[str, Any]:
-        """Write the run's row as running: from here on there is a dataset."""
-        row = {
-            "run_id": self.run_id,
-            "status": "running",
-            "started_at": datetime.now(UTC),
-            "recipe": json.dumps({"name": f"import {FORMAT}", "fragments": {}}),
-            "fingerprints": list(self.fingerprints.items()),
-            "promoted": [],
-            "muze_version": version("muze"),
-            "machine": "{}",
-        }
-        self._write_plain("runs", [row], f"{self.run_id}-start")
-        return row
-
-    def _end(self, row: Mapping[str, Any], status: str, counts: Mapping[str, Any]) -> None:
-        """Replace the run's row by its final one; if all went well, readers see the rows from here on."""
-        promoted = self.fingerprints if status == "done" else {}
-        final = {
-            **row,
-            "status": status,
-            "finished_at": datetime.now(UTC),
-            "promoted": list(promoted.items()),
-            "counts": json.dumps(counts),
-        }
-        self._write_plain("runs", [final], f"{self.run_id}-end", replacing=f"{self.run_id}-start.parquet")
-
-    def _write_plain(self, name: str, rows: list[dict[str, Any]], shard: str, replacing: str | None = None) -> None:
-        table = self.dataset.system_table(name)
-        old = [shard for shard in table.live() if shard.path == replacing]
-        table.commit([write_plain(table, rows, shard)], remove=old)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from featurizers.audio import MIX, Sound
 from featurizers.featurizer import Featurizer, Inputs
@@ -18,6 +19,7 @@ from pipeline.reasons import Refused
 from pipeline.recipe import featurizer_of
 from pipeline.shards import read_shards
 from pipeline.source import open_content
+from pipeline.track_names import tracks_named
 from pipeline.vectors import Floats, Vectors, open_vectors, unit
 from schemas.fragment import TRACK_ID
 from schemas.fragments.tracks import TRACKS
@@ -60,9 +62,8 @@ class Search:
         return nearest(self.vectors, unit(query), count)
 
     def of_track(self, track: str) -> tuple[str, Floats]:
-        """A track named by its id or the beginning of it, and its vector."""
-        names = self.vectors.track_ids
-        ids = [name.decode() for name in names[np.char.startswith(names, track.encode())]]
+        """A track named by its id, the beginning of it, or its file (see ``tracks_named``), and its vector."""
+        ids = tracks_named(self.dataset, track, pa.array(np.asarray(self.vectors.track_ids)).cast(pa.string()))
         if len(ids) != 1:
             found = f"{len(ids)} tracks begin so" if ids else f"no track with a {self.space.column} has it"
             raise BadArgumentError(f"--track is {track!r}: {found}; give the track_id of one")
