@@ -1,0 +1,152 @@
+"""Settings of a run: presets are functions that return them, and ``a.b=c`` changes one."""
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import yaml
+
+from training.task import Task
+
+T = TypeVar("T")
+
+
+class SettingError(ValueError):
+    """A setting that is not there, or a value that it can't have; the message is a sentence for the user."""
+
+
+@dataclass(frozen=True)
+class Optimizing:
+    """AdamW (Loshchilov and Hutter, 2019), its schedule, and the moving average of the weights."""
+
+    learning_rate: float = 1e-4
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 0.01
+    warmup_share: float = 0.1
+    """Of the steps, linear from 0."""
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    final_share: float = 0.1
+    """Of the learning rate, what the schedule ends at."""
+    clip_norm: float = 1.0
+    ema_decay: float = 0.999
+    """0 switches it off."""
+
+
+@dataclass(frozen=True)
+class Looping:
+    """How long, in which portions, and what is written down."""
+
+    steps: int = 1000
+    batch_windows: int = 16
+    """Windows a step, over all workers."""
+    micro_windows: int = 16
+    """Windows a forward pass of one worker at most; gradients of the rest of its share are accumulated."""
+    precision: Literal["bf16", "fp32"] = "bf16"
+    parallel: Literal["ddp", "fsdp"] = "ddp"
+    seed: int = 0
+    log_every: int = 10
+    validate_every: int = 500
+    validation_windows: int = 64
+    """Of the valid split, at most, and in whole batches."""
+    save_every: int = 500
+    keep: int = 3
+    """Checkpoints with the best validation loss that stay, besides the last."""
+    sample_every: int = 0
+    """Steps between samples in the log; 0 for none."""
+    compile: bool = False
+    checkpoint_blocks: bool = False
+    """Recompute activations of the task's blocks in the backward pass: less memory, a third more work."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Everything a run is made of but its data."""
+
+    task: Task
+    optimizing: Optimizing = Optimizing()
+    looping: Looping = Looping()
+
+
+def changed(preset: Preset, assignments: Sequence[str]) -> Preset:
+    """Return the preset with every ``section.name=value`` applied. Raises SettingError; the nearest name is named."""
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        if not equals:
+            raise SettingError(f"got --set {assignment!r}, expected section.name=value, such as looping.steps=100")
+        preset = _with(preset, path.strip().split("."), text.strip(), path)
+    return preset
+
+
+def _with(settings: T, path: Sequence[str], text: str, whole: str) -> T:
+    name, *rest = path
+    fields = {field.name: field for field in dataclasses.fields(settings)}  # type: ignore[arg-type]
+    if name not in fields:
+        near = difflib.get_close_matches(name, fields, n=1, cutoff=0.0)
+        raise SettingError(f"there is no setting {whole!r}: {name!r} is unknown, the nearest is {near[0]!r}")
+    value = getattr(settings, name)
+    if rest and not dataclasses.is_dataclass(value):
+        raise SettingError(f"there is no setting {whole!r}: {name!r} has no parts")
+    if not rest and dataclasses.is_dataclass(value):
+        raise SettingError(f"{whole!r} is a section, expected one of its settings, such as {whole}.{_first(value)}")
+    new = _with(value, rest, text, whole) if rest else _parsed(text, typing.get_type_hints(type(settings))[name], whole)
+    try:
+        return dataclasses.replace(settings, **{name: new})  # type: ignore[type-var]
+    except ValueError as error:
+        raise SettingError(f"{whole}={text}: {error}") from error
+
+
+def _first(settings: Any) -> str:
+    return dataclasses.fields(settings)[0].name
+
+
+def _parsed(text: str, hint: Any, path: str) -> Any:
+    """The value that a text stands for, as YAML has it, if it is of the type that the setting has."""
+    readings = (yaml.safe_load(text) if text else "", _number(text), text)
+    fits = (fit for reading in readings if (fit := _fitted(reading, hint)) is not _UNFIT)
+    value = next(fits, _UNFIT)
+    if value is _UNFIT:
+        raise SettingError(f"{path} is {text!r}, expected {_words(hint)}")
+    return value
+
+
+_UNFIT = object()
+
+
+def _number(text: str) -> str | float:
+    """YAML takes 1e-4 for a word."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _fitted(value: Any, hint: Any) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        return value if value in arguments else _UNFIT
+    if origin in (typing.Union, types.UnionType):
+        fits = (_fitted(value, argument) for argument in arguments)
+        return next((fit for fit in fits if fit is not _UNFIT), _UNFIT)
+    if origin is tuple and isinstance(value, list):
+        hints = [arguments[0]] * len(value) if arguments[-1:] == (Ellipsis,) else list(arguments)
+        items = [_fitted(item, each) for item, each in zip(value, hints, strict=False)]
+        return tuple(items) if len(hints) == len(value) and _UNFIT not in items else _UNFIT
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value if type(value) is hint or (hint is type(None) and value is None) else _UNFIT
+
+
+def _words(hint: Any) -> str:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        return "one of " + ", ".join(map(str, arguments))
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(_words(argument) for argument in arguments)
+    if origin is tuple:
+        return "a list such as [a, b]"
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "null"}
+    return words.get(hint, str(hint))

@@ -1,0 +1,217 @@
+"""The only training loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from training.batch import Batch
+from training.checkpoint import Checkpoints, State, load
+from training.config import Preset
+from training.draws import Draws
+from training.ema import Average
+from training.logbook import Logbook
+from training.meters import Meter, matrix_flops_a_s, peak_memory_gib, synchronize
+from training.parallel import Step, prepared, sharing
+from training.schedule import rate_at
+from training.workers import Workers
+
+VALIDATION_SEED = 20_000_000
+"""Validation draws the same numbers every time: its losses can be compared."""
+
+
+class DivergedError(RuntimeError):
+    """A loss is not a number any more."""
+
+
+class Data(Protocol):
+    """What the loop reads."""
+
+    def batches(self, split: str, start: int, windows: int, micro: int) -> Iterator[list[Batch]]:
+        """Yield, step by step from step ``start`` of batches of ``windows``, this worker's share in parts of ``micro``.
+
+        The train split never ends; another ends after its last whole batch.
+        """
+
+
+Report = Callable[[int, dict[str, float]], None]
+
+
+@dataclass
+class Loop:
+    """Runs a preset over data from wherever its checkpoints have got to."""
+
+    preset: Preset
+    data: Data
+    checkpoints: Checkpoints
+    logbook: Logbook | None
+    """Of the first worker."""
+    workers: Workers
+    report: Report | None = None
+
+    def __post_init__(self) -> None:
+        task, looping = self.preset.task, self.preset.looping
+        torch.manual_seed(looping.seed)
+        self._module = task.build().to(self.workers.device)
+        self._turns = task.turns()
+        self._steps = prepared(self._module, self.preset, self.workers)
+        decay = self.preset.optimizing.ema_decay
+        self._average = Average(self._module, decay) if decay > 0 else None  # of the shards, where there are any
+        self._optimizers = [self._optimizer(turn.parameters(self._module)) for turn in self._turns]
+        self._encode = task.load_encoders(self.workers.device)
+        self._meter = Meter()
+        self.step = 0
+        self.validation_loss: float | None = None
+
+    @property
+    def module(self) -> nn.Module:
+        """What trains."""
+        return self._module
+
+    @property
+    def average(self) -> Average | None:
+        """Its moving average."""
+        return self._average
+
+    def resume(self) -> None:
+        """Go on from the last whole checkpoint, if there is one."""
+        if latest := self.checkpoints.latest():
+            self.step = load(latest, self._state)
+
+    def run(self) -> None:
+        """Train to the last step. Raises DivergedError if a loss is not finite, naming the step and the tracks."""
+        looping = self.preset.looping
+        self._matrix_flops = matrix_flops_a_s(self.workers.device, looping.precision)
+        batches = self.data.batches("train", self.step, looping.batch_windows, looping.micro_windows)
+        self._meter = Meter()
+        while self.step < looping.steps:
+            with self._meter.waiting():
+                parts = next(batches)
+            figures = self._train(parts)
+            self.step += 1
+            last = self.step == looping.steps
+            if last or self.step % looping.log_every == 0:
+                self._log(figures)
+            if last or self.step % looping.validate_every == 0:
+                self._validate()
+            if last or self.step % looping.save_every == 0:
+                self.save()
+
+    def save(self) -> None:
+        """Write a checkpoint of this step."""
+        facts = {} if self.validation_loss is None else {"validation_loss": self.validation_loss}
+        self.checkpoints.save(self._state, self.step, facts)
+
+    @property
+    def _state(self) -> State:
+        return State(self._module, self._optimizers, self._average, self.workers)
+
+    def _optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        optimizing = self.preset.optimizing
+        return torch.optim.AdamW(
+            parameters, lr=optimizing.learning_rate, betas=optimizing.betas, weight_decay=optimizing.weight_decay
+        )
+
+    def _train(self, parts: Sequence[Batch]) -> dict[str, Tensor]:
+        """Take one step of every turn over this worker's share of a batch; return its figures, means over windows."""
+        figures: dict[str, Tensor] = {}
+        parts = [self._encode(part.to(self.workers.device)) for part in parts]
+        rate = rate_at(self.step, self.preset.looping.steps, self.preset.optimizing)
+        for turn, optimizer, step in zip(self._turns, self._optimizers, self._steps, strict=True):
+            losses = self._gradients(step, parts)
+            norm = self._clipped(step)
+            self._check(turn.name, losses, norm, parts)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            figures |= {f"{turn.name}/{name}": value for name, value in losses.items()} | {
+                f"{turn.name}/gradient_norm": norm
+            }
+        if self._average is not None:
+            self._average.update(self._module, self.step)
+        self._meter.windows += self.preset.looping.batch_windows
+        return figures
+
+    def _gradients(self, step: Step, parts: Sequence[Batch]) -> dict[str, Tensor]:
+        """Accumulate the gradients of a turn, and return its losses: name -> this worker's ``(windows,)``."""
+        num_windows = sum(part.size for part in parts)
+        step.choose()
+        found: dict[str, list[Tensor]] = {}
+        for number, part in enumerate(parts):
+            with sharing(step, number == len(parts) - 1), self._autocast():
+                losses = step(part, Draws(self.preset.looping.seed, part.positions))
+                (losses["total"].sum() / num_windows).backward()  # type: ignore[no-untyped-call]
+            for name, value in losses.items():
+                found.setdefault(name, []).append(value.detach().float())
+        return {name: torch.cat(values) for name, values in found.items()}
+
+    def _clipped(self, step: Step) -> Tensor:
+        norm = nn.utils.clip_grad_norm_(step.chosen, self.preset.optimizing.clip_norm)
+        return norm.full_tensor() if hasattr(norm, "full_tensor") else norm  # of all shards
+
+    def _check(self, turn: str, losses: dict[str, Tensor], norm: Tensor, parts: Sequence[Batch]) -> None:
+        """Stop everywhere if a loss or the gradient of any worker is not finite."""
+        bad = ~losses["total"].isfinite()
+        if self.workers.mean((bad.any() | ~norm.isfinite()).float()) == 0:
+            return
+        names = [track_id for part in parts for track_id in part.track_ids]
+        mine = [name for name, is_bad in zip(names, bad.tolist(), strict=True) if is_bad]
+        all_bad = [name for some in self.workers.gathered(mine) for name in some]  # type: ignore[attr-defined]
+        where = f"the loss of tracks {', '.join(sorted(set(all_bad)))}" if all_bad else "the gradient"
+        raise DivergedError(
+            f"{where} is not finite in step {self.step + 1} ({turn}): lower optimizing.learning_rate, or look at those"
+            " tracks; the last checkpoint is whole"
+        )
+
+    def _autocast(self) -> Any:
+        if self.preset.looping.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(torch.device(self.workers.device).type, torch.bfloat16)
+
+    def _log(self, losses: dict[str, Tensor]) -> None:
+        synchronize(self.workers.device)
+        means = {name: float(self.workers.mean(value.float().mean())) for name, value in losses.items()}
+        speed = self._meter.read(self.preset.task.flops_a_window(), self._matrix_flops, self.workers.size)
+        rate = rate_at(self.step - 1, self.preset.looping.steps, self.preset.optimizing)
+        memory = {"memory_gib": peak_memory_gib(self.workers.device), "learning_rate": rate}
+        self._write({**means, **speed, **memory})
+
+    def _write(self, figures: dict[str, float]) -> None:
+        if self.logbook is not None:
+            self.logbook.write(self.step, figures)
+        if self.report is not None:
+            self.report(self.step, figures)
+
+    @torch.no_grad()
+    def _validate(self) -> None:
+        """Losses over the valid split with the averaged weights. Without enough windows for a batch there are none."""
+        looping = self.preset.looping
+        found: dict[str, list[Tensor]] = {}
+        self._module.eval()
+        averaged = self._average.in_place_of(self._module) if self._average is not None else nullcontext()
+        with averaged, self._autocast():
+            for number, parts in enumerate(self._validation_batches()):
+                for part in parts:
+                    encoded = self._encode(part.to(self.workers.device))
+                    draws = Draws(VALIDATION_SEED, encoded.positions)
+                    for turn, step in zip(self._turns, self._steps, strict=True):
+                        for name, value in step(encoded, draws).items():
+                            found.setdefault(f"validation/{turn.name}/{name}", []).append(value.float())
+                if (number + 1) * looping.batch_windows >= looping.validation_windows:
+                    break
+        self._module.train()
+        if not found:
+            return
+        means = {name: float(self.workers.mean(torch.cat(values).mean())) for name, values in found.items()}
+        self.validation_loss = means[f"validation/{self._turns[0].name}/total"]
+        self._write(means)
+
+    def _validation_batches(self) -> Iterator[list[Batch]]:
+        looping = self.preset.looping
+        return self.data.batches("valid", 0, looping.batch_windows, looping.micro_windows)
