@@ -1,4 +1,4 @@
-"""What the track sounds like: LAION-CLAP's audio embedding of windows of 10 s over the whole track."""
+"""What the track sounds like: LAION-CLAP's audio embedding of windows of 10 s over the whole track, and genres."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,12 +21,34 @@ WINDOW_SAMPLES = 480_000
 BATCH_WINDOWS = 16
 _MIX_48K_MONO = View("mix", RATE_HZ, 1)
 
+GENRES = (
+    "ambient",
+    "blues",
+    "classical",
+    "country",
+    "disco",
+    "electronic",
+    "folk",
+    "funk",
+    "hip hop",
+    "jazz",
+    "latin",
+    "metal",
+    "pop",
+    "reggae",
+    "rock",
+    "soul",
+)
+_PROMPT = "This audio is a {genre} song."
+
 
 @dataclass(frozen=True)
 class Clap(Featurizer):
     """The mean over windows of 10 s, at unit length; ``windows`` keeps those of the windows too.
 
-    The library takes one random crop of 10 s instead.
+    The library takes one random crop of 10 s instead. Genres are told apart without training, by the prompt with
+    which the network's authors report 71 % on GTZAN's ten genres; the text tower is loaded for the prompts, then
+    dropped.
     """
 
     model: Model = "music-audioset"
@@ -41,23 +63,31 @@ class Clap(Featurizer):
         return weight_names(self.model)
 
     def load(self) -> Extract:
-        tower = load_audio_tower(self.model)
+        tower, logit_rows = load_audio_tower(self.model, [_PROMPT.format(genre=genre) for genre in GENRES])
         batches = Batches(BATCH_WINDOWS)
         identity = model_id(*self.weights)
 
         def measure(inputs: Inputs) -> Features:
-            return self._features(embed(tower, batches, inputs.audio(_MIX_48K_MONO).samples[0]), identity)
+            windows = embed(tower, batches, inputs.audio(_MIX_48K_MONO).samples[0])
+            return {**self._features(windows, logit_rows), "clap_model": identity}
 
         return lambda batch: [measure(inputs) for inputs in batch]
 
-    def _features(self, windows: list[Floats | None], identity: str) -> Features:
+    def _features(self, windows: list[Floats | None], logit_rows: Floats) -> Features:
         mean = _mean_direction([window for window in windows if window is not None])
         every = [None if window is None else window.tolist() for window in windows]
         return {
             "clap_audio_embedding": None if mean is None else mean.tolist(),
             "clap_windows": every if self.windows else None,
-            "clap_model": identity,
+            "clap_genres": None if mean is None else _genres(logit_rows @ mean),
         }
+
+
+def _genres(logits: Floats) -> list[Features]:
+    """Every genre with its share of the softmax, best first."""
+    powers = np.exp(logits - logits.max())
+    scores = powers / powers.sum()
+    return [{"genre": GENRES[i], "score": float(scores[i])} for i in np.argsort(-scores, kind="stable")]
 
 
 def embed(tower: AudioTower, batches: Batches, samples: Floats) -> list[Floats | None]:

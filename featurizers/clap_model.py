@@ -51,14 +51,31 @@ def weight_names(model: Model) -> tuple[str, str]:
     return f"clap-{model}", ROBERTA
 
 
-def load_audio_tower(model: Model) -> AudioTower:
-    """Return what embeds mono windows ``(windows, 480000)`` at 48 kHz as unit vectors ``(windows, 512)``."""
-    _stay_offline()
-    import torch
+def load_audio_tower(model: Model, texts: Sequence[str]) -> tuple[AudioTower, Floats]:
+    """Return what embeds mono windows ``(windows, 480000)`` at 48 kHz as unit vectors ``(windows, 512)``, and texts.
 
+    These are rows ``(texts, 512)``: their products with a unit vector are the logits of the texts for that audio, the
+    cosines times the scale that the network learnt. The text tower is gone then, two thirds of the weights.
+    """
     clap = _load(model)
-    del clap.text_branch, clap.text_projection, clap.text_transform  # two thirds of the weights
-    clap.to(device())
+    embeddings = _text_tower(clap)(texts)
+    logit_rows: Floats = np.float32(clap.logit_scale_a.exp().item()) * embeddings
+    del clap.text_branch, clap.text_projection, clap.text_transform
+    return _audio_tower(clap), logit_rows
+
+
+def load_text_tower(model: Model) -> TextTower:
+    """Return what embeds texts, of which it reads 77 tokens, as unit vectors ``(texts, 512)``.
+
+    Raises WeightsError if the tokenizer is not the one that the checkpoint was trained with.
+    """
+    clap = _load(model)
+    del clap.audio_branch, clap.audio_projection, clap.audio_transform
+    return _text_tower(clap)
+
+
+def _audio_tower(clap: Any) -> AudioTower:
+    import torch
 
     def embed(windows: Floats) -> Floats:
         with torch.inference_mode():
@@ -67,21 +84,14 @@ def load_audio_tower(model: Model) -> AudioTower:
             )
         return embeddings
 
+    clap.to(device())
     return embed
 
 
-def load_text_tower(model: Model) -> TextTower:
-    """Return what embeds texts, of which it reads 77 tokens, as unit vectors ``(texts, 512)``.
-
-    Raises WeightsError if the tokenizer is not the one that the checkpoint was trained with.
-    """
-    _stay_offline()
+def _text_tower(clap: Any) -> TextTower:
     import torch
 
     tokenizer = _load_tokenizer()
-    clap = _load(model)
-    del clap.audio_branch, clap.audio_projection, clap.audio_transform
-    clap.to(device())
 
     def embed(texts: Sequence[str]) -> Floats:
         tokens = tokenizer(
@@ -91,6 +101,7 @@ def load_text_tower(model: Model) -> TextTower:
             embeddings: Floats = clap.get_text_embedding(tokens).cpu().numpy()
         return embeddings
 
+    clap.to(device())
     return embed
 
 
@@ -120,6 +131,7 @@ def _numpy_scalars() -> list[Any]:
 
 
 def _load(model: Model) -> Any:
+    _stay_offline()
     file, audio_tower = CHECKPOINTS[model]
     folder = weight_folder(f"clap-{model}")
     clap = build(folder, audio_tower, weight_folder(ROBERTA))

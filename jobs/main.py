@@ -19,6 +19,8 @@ COMMANDS = (
     "gc",
     "submit",
     "search",
+    "show",
+    "report",
     "export",
     "import",
     "models",

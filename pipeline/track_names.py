@@ -15,9 +15,7 @@ from schemas.fragments.tracks import TRACKS
 _HEX = re.compile(r"[0-9a-f]{1,32}")
 
 
-def tracks_named(
-    dataset: Dataset, name: str, among: pa.Array | None = None, min_id_characters: int = 1
-) -> list[str]:
+def tracks_named(dataset: Dataset, name: str, among: pa.Array | None = None, min_id_characters: int = 1) -> list[str]:
     """Return the ids, sorted, of the tracks that ``name`` may mean; one if the name is good.
 
     A name is a track id or the beginning of one, of at least ``min_id_characters``; where no track begins so, it is the

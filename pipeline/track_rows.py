@@ -66,7 +66,7 @@ def track_rows(dataset: Dataset, track_id: str, fragments: Sequence[str]) -> Tra
 
 
 def _asked(connection: Any, sql: str, track_id: str) -> list[dict[str, Any]]:
-    return _plain_rows(connection.execute(sql, [track_id]).to_arrow_table())
+    return _plain_rows(connection.sql(sql, params=[track_id]).to_arrow_table())
 
 
 def _plain_rows(table: pa.Table) -> list[dict[str, Any]]:

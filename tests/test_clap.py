@@ -17,10 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurizers import clap
+from featurizers import clap, clap_model
 from featurizers.audio import Sound
 from featurizers.batching import Batches
-from featurizers.clap import BATCH_WINDOWS, RATE_HZ, WINDOW_SAMPLES, Clap, cut_windows, embed
+from featurizers.clap import BATCH_WINDOWS, GENRES, RATE_HZ, WINDOW_SAMPLES, Clap, cut_windows, embed
 from featurizers.clap_model import load_text_tower, read_state
 from featurizers.clap_text import ClapText
 from featurizers.featurizer import Extract, Inputs
@@ -98,12 +98,25 @@ def test_the_embeddings_are_the_library_s(tmp_path: Path, monkeypatch: pytest.Mo
         cuts = [long[:WINDOW_SAMPLES], long[-WINDOW_SAMPLES:], short]
         expected = [module.get_audio_embedding_from_data(x=cut[None], use_tensor=False)[0] for cut in cuts]
         expected_text = module.get_text_embedding(PROMPTS)
+        genre_texts = module.get_text_embedding([f"This audio is a {genre} song." for genre in GENRES])
+        scale = module.model.logit_scale_a.exp().item()
     assert np.array(found["clap_windows"]) == pytest.approx(np.array(expected[:2]), abs=1e-6)
     assert np.array(found["clap_audio_embedding"]) == pytest.approx(unit(expected[0] + expected[1]), abs=1e-6)
     assert np.array(found_short["clap_audio_embedding"]) == pytest.approx(expected[2], abs=1e-6)
     assert np.array(found_text) == pytest.approx(expected_text, abs=1e-6)
+    assert in_order_of_genres(found) == pytest.approx(softmax(scale * genre_texts @ unit(sum(expected[:2]))), abs=1e-5)
     assert np.linalg.norm(expected[0] - expected[2]) > 1e-3
     assert np.linalg.norm(expected_text[0] - expected_text[1]) > 1e-3
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(np.float64(logits))
+    return powers / powers.sum()
+
+
+def in_order_of_genres(features: dict[str, Any]) -> list[float]:
+    scores = {row["genre"]: row["score"] for row in features["clap_genres"]}
+    return [scores[genre] for genre in GENRES]
 
 
 def transformers_clap(checkpoint: Path, roberta: Path) -> Any:
@@ -166,12 +179,17 @@ def test_transformers_own_clap_agrees(store: Path, extract: Extract, extract_tex
     heard = ClapFeatureExtractor(frequency_min=50, truncation="rand_trunc", padding="repeatpad")(
         np.trunc(samples * 32767) / 32767, sampling_rate=RATE_HZ, return_tensors="pt"
     )
-    read = RobertaTokenizer.from_pretrained(store / "roberta-base")(PROMPTS, padding=True, return_tensors="pt")
+    tokenizer = RobertaTokenizer.from_pretrained(store / "roberta-base")
+    read = tokenizer(PROMPTS, padding=True, return_tensors="pt")
+    genres = tokenizer([f"This audio is a {genre} song." for genre in GENRES], padding=True, return_tensors="pt")
     with torch.inference_mode():
         audio = oracle.get_audio_features(**heard).pooler_output[0].numpy()
         texts = oracle.get_text_features(**read).pooler_output.numpy()
-    found = features_of(extract, samples)["clap_audio_embedding"]
-    assert np.array(found) == pytest.approx(unit(audio), abs=1e-5)
+        probabilities = oracle(**genres, **heard).logits_per_audio.softmax(dim=-1)[0].numpy()
+    found = features_of(extract, samples)
+    assert np.array(found["clap_audio_embedding"]) == pytest.approx(unit(audio), abs=1e-5)
+    assert in_order_of_genres(found) == pytest.approx(probabilities, abs=1e-5)
+    assert np.ptp(probabilities) > 0.005
     for embedding, text in zip(embed_prompts(extract_text, *PROMPTS), texts, strict=True):
         assert np.array(embedding) == pytest.approx(unit(text), abs=1e-5)
 
@@ -236,6 +254,7 @@ def test_silent_windows_do_not_count(extract: Extract) -> None:
 def test_nothing_to_embed_is_null(extract: Extract, samples: np.ndarray) -> None:
     features = features_of(extract, samples)
     assert features["clap_audio_embedding"] is None
+    assert features["clap_genres"] is None
     assert not any(features["clap_windows"])
 
 
@@ -270,7 +289,7 @@ def test_rows_fit_their_fragments(store: Path, extract: Extract, extract_text: E
     rows.append(rows[0] | {"clap_windows": None})
     table = pa.Table.from_pylist([{"track_id": str(i), **row} for i, row in enumerate(rows)], schema=CLAP.schema)
     assert set(rows[0]) == set(CLAP.names)
-    assert table["clap_audio_embedding"].null_count == 1
+    assert table["clap_audio_embedding"].null_count == table["clap_genres"].null_count == 1
     assert table["clap_windows"].null_count == 1
     text_rows = extract_text([prompted("rain"), prompted(None)])
     pa.Table.from_pylist([{"track_id": str(i), **row} for i, row in enumerate(text_rows)], schema=CLAP_TEXT.schema)
@@ -280,8 +299,26 @@ def test_rows_fit_their_fragments(store: Path, extract: Extract, extract_text: E
 
 
 def test_windows_are_kept_only_when_asked_for() -> None:
-    plain = Clap()._features([np.ones(512, np.float32)], "model")
+    plain = Clap()._features([np.ones(512, np.float32)], np.zeros((len(GENRES), 512), np.float32))
     assert plain["clap_windows"] is None
+
+
+def test_genres_come_best_first_and_share_one(extract: Extract) -> None:
+    genres = features_of(extract, music(12))["clap_genres"]
+    scores = [genre["score"] for genre in genres]
+    assert sorted(genre["genre"] for genre in genres) == sorted(GENRES)
+    assert scores == sorted(scores, reverse=True)
+    assert sum(scores) == pytest.approx(1, abs=1e-6)
+
+
+def test_the_text_tower_is_dropped_once_its_embeddings_are_had(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    networks = []
+    build = clap_model.build
+    monkeypatch.setattr(clap_model, "build", lambda *sizes: networks.append(build(*sizes)) or networks[-1])
+    extract = Clap().load()
+    (network,) = networks
+    assert not [name for name, _ in network.named_parameters() if name.startswith("text_")]
+    assert features_of(extract, music(1))["clap_genres"]
 
 
 def test_an_empty_tokenizer_is_an_error(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
