@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ QUIET_BELOW, LOUD_FROM = 0.45, 0.75
 DARK_BELOW_HZ, BRIGHT_FROM_HZ = 1400.0, 2800.0
 """Of the mean spectral centroid."""
 
+_PARTS = {"verse": "verses", "chorus": "choruses", "bridge": "a bridge", "solo": "a solo"}
 _YEARS = range(1860, 2101)
 _MAX_GENRE, _MAX_ARTIST = 40, 80  # characters; longer ones are no names
 _GENRE = re.compile(r"(?=.*[^\W\d_])[^\W_](?:[^\W_]|[&'+ -])*")
@@ -31,9 +32,10 @@ _SAYS_WHO_SINGS = frozenset({"a cappella", "acapella", "instrumental", "vocal"})
 
 @dataclass(frozen=True)
 class Prompt(Featurizer):
-    """Says genre, year, tempo, key, metre, loudness, brightness, voice and sentiment, as far as they are known.
+    """Says genre, year, tempo, key, metre, loudness, brightness, form, chords, voice and sentiment, where known.
 
-    Tempo and metre need ``min_tempo_confidence``, the key ``min_key_confidence``; the artist is named only if
+    What is measured is said only if it is certain: tempo and metre need ``min_tempo_confidence``, key and chords
+    ``min_key_confidence``, form and a genre that no tag names ``min_label_confidence``. The artist is named only if
     ``name_artist`` is set. With ``endpoint``, the base URL of a server that speaks OpenAI's API (Ollama:
     ``http://localhost:11434/v1``), a language model words the same facts; its key, if it wants one, comes from
     the environment variable MUZE_PROMPT_API_KEY. Raises ValueError if the endpoint is no URL or holds a password.
@@ -41,6 +43,7 @@ class Prompt(Featurizer):
 
     min_tempo_confidence: float = 0.5
     min_key_confidence: float = 0.5
+    min_label_confidence: float = 0.5
     name_artist: bool = False
     endpoint: str | None = None
     endpoint_model: str = ""
@@ -48,7 +51,7 @@ class Prompt(Featurizer):
     writes = PROMPT
     hears = ()
     reads = ("tracks",)
-    prefers = ("rhythm", "harmony", "level", "timbre", "lyrics")
+    prefers = ("rhythm", "harmony", "structure", "theory", "level", "timbre", "lyrics")
     cost = 0.0001
 
     def __post_init__(self) -> None:
@@ -75,16 +78,39 @@ class Prompt(Featurizer):
         """What may be said of a track with these columns."""
         has_vocals = columns.get("has_vocals")
         return Facts(
-            genre=_genre(columns.get("genre_tag"), has_vocals),
+            genre=_genre(columns.get("genre_tag"), has_vocals) or self._heard_genre(columns),
             artist=_name(columns.get("artist")) if self.name_artist else None,
             year=columns.get("year") if columns.get("year") in _YEARS else None,
             loudness=_word(columns.get("energy"), "quiet", QUIET_BELOW, None, LOUD_FROM, "loud"),
             brightness=_brightness(columns.get("spectral_centroid_hz_mean")),
             key=columns.get("key") if _reaches(columns.get("key_confidence"), self.min_key_confidence) else None,
             **(_pulse(columns) if _reaches(columns.get("tempo_confidence"), self.min_tempo_confidence) else {}),
+            time_signature=self._time_signature(columns),
+            progression=self._progression(columns),
+            form=_form(columns.get("sections") or [], self.min_label_confidence),
             has_vocals=has_vocals,
             **(_voice(columns) if has_vocals else {}),
         )
+
+    def _heard_genre(self, columns: Columns) -> str | None:
+        genres = columns.get("genres") or []
+        return genres[0]["genre"] if genres and _reaches(genres[0]["confidence"], self.min_label_confidence) else None
+
+    def _time_signature(self, columns: Columns) -> str | None:
+        confidences = (columns.get("tempo_confidence"), columns.get("time_signature_confidence", 1.0))
+        sure = all(_reaches(confidence, self.min_tempo_confidence) for confidence in confidences)
+        return columns.get("time_signature") if sure else None
+
+    def _progression(self, columns: Columns) -> str | None:
+        sure = _reaches(columns.get("theory_confidence"), self.min_key_confidence)
+        return columns.get("progression") if sure else None
+
+
+def _form(sections: Sequence[Mapping[str, Any]], least: float) -> str | None:
+    """What a song has of verses, choruses, a bridge and a solo, if it has two of them for sure."""
+    sure = {section["type"] for section in sections if _reaches(section["confidence"], least)}
+    found = [words for name, words in _PARTS.items() if name in sure]
+    return f"{', '.join(found[:-1])} and {found[-1]}" if len(found) > 1 else None
 
 
 def _pulse(columns: Columns) -> dict[str, Any]:
@@ -93,7 +119,6 @@ def _pulse(columns: Columns) -> dict[str, Any]:
     return {
         "tempo_bpm": rounded_bpm,
         "tempo": _word(rounded_bpm, "slow", SLOW_BELOW_BPM, "mid-tempo", FAST_FROM_BPM, "fast"),
-        "time_signature": columns.get("time_signature"),
     }
 
 

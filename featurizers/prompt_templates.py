@@ -58,6 +58,10 @@ class Facts:
     language: str | None = None
     lyrics_sentiment: str | None = None
     """positive or negative"""
+    progression: str | None = None
+    """name of a chord progression, as in fragment theory"""
+    form: str | None = None
+    """what it is made of, e.g. verses and choruses"""
 
     @property
     def known(self) -> dict[str, Any]:
@@ -87,17 +91,20 @@ def caption(facts: Facts, track_id: str) -> str:
     chance = Chance(track_id)
     subject = chance.pick("opening", ("", "This is ")) + _subject(facts, chance)
     pitch, pace, voice = _in_what(facts, chance), _how_fast(facts, chance), _with_what(facts, chance)
-    if not (pitch or pace or voice):
+    build = _built_on_what(facts, chance)
+    if not (pitch or pace or voice or build):
         return _sentence(subject)
     if chance.pick("sentences", (1, 2)) == 1:
         comma = "," if facts.artist or facts.year else ""
         music = " ".join(phrase for phrase in chance.shuffled("music", (pitch, pace)) if phrase)
-        phrases = [phrase for phrase in chance.shuffled("phrases", (music, voice and f"with {voice}")) if phrase]
+        candidates = (music, voice and f"with {voice}", build)
+        phrases = [phrase for phrase in chance.shuffled("phrases", candidates) if phrase]
         return _sentence(f"{subject}{comma} {', '.join(phrases)}")
     said = (
         pitch and f"is {pitch}",
         pace and f"{chance.pick('verb', ('runs', 'moves'))} {pace}",
         voice and f"has {voice}",
+        build and f"is {build}",
     )
     return f"{_sentence(subject)} {_sentence('it ' + _enumeration([v for v in chance.shuffled('said', said) if v]))}"
 
@@ -138,6 +145,16 @@ def _with_what(facts: Facts, chance: Chance) -> str | None:
     if sentiment:
         known.append(chance.pick("sentiment", (f"{sentiment} lyrics", f"lyrics of {sentiment} sentiment")))
     return _enumeration(known)
+
+
+def _built_on_what(facts: Facts, chance: Chance) -> str | None:
+    chords = facts.progression and (
+        f"a {facts.progression}" if facts.progression.endswith("blues") else f"the chords {facts.progression}"
+    )
+    known = [words for words in (facts.form, chords) if words]
+    if not known:
+        return None
+    return f"{chance.pick('build', ('built on', 'based on'))} {_enumeration(chance.shuffled('builds', known))}"
 
 
 def _enumeration(items: Sequence[str]) -> str:

@@ -33,6 +33,11 @@ FULL = {
     "has_vocals": True,
     "language": "pl",
     "sentiment": "negative",
+    "time_signature_confidence": 0.9,
+    "theory_confidence": 0.8,
+    "progression": "I-V-vi-IV",
+    "sections": [{"type": name, "confidence": 0.7} for name in ("intro", "verse", "chorus", "verse", "bridge")],
+    "genres": [{"genre": "techno", "confidence": 0.9}],
 }
 TRACKS = [f"{number:032x}" for number in range(40)]
 SHARE = st.floats(0, 1, width=32)
@@ -52,6 +57,13 @@ COLUMNS = {
     "has_vocals": st.booleans(),
     "language": st.sampled_from([*LANGUAGES, "xx"]),
     "sentiment": st.sampled_from(["positive", "neutral", "negative"]),
+    "time_signature_confidence": SHARE,
+    "theory_confidence": SHARE,
+    "progression": st.sampled_from(["I-V-vi-IV", "12-bar blues"]),
+    "sections": st.lists(
+        st.fixed_dictionaries({"type": st.sampled_from(["intro", "verse", "chorus", "solo"]), "confidence": SHARE})
+    ),
+    "genres": st.lists(st.fixed_dictionaries({"genre": st.just("techno"), "confidence": SHARE}), max_size=1),
 }
 SOME_COLUMNS = st.fixed_dictionaries({}, optional={name: st.none() | values for name, values in COLUMNS.items()})
 
@@ -82,7 +94,15 @@ def test_what_is_said_is_what_the_columns_say(columns: dict[str, Any], track_id:
     key_known = known.get("key_confidence", 0) >= 0.5
     tempi = [f"{round(known['tempo_bpm'])}"] if tempo_known and "tempo_bpm" in known else []
     assert re.findall(r"(\d+) BPM", text) == tempi
-    assert re.findall(r"\d/4", text) == ([known["time_signature"]] if tempo_known and "time_signature" in known else [])
+    metre_known = tempo_known and columns.get("time_signature_confidence", 1) is not None
+    metre_known = metre_known and known.get("time_signature_confidence", 1) >= 0.5
+    assert re.findall(r"\d/4", text) == ([known["time_signature"]] if metre_known and "time_signature" in known else [])
+    chords = known.get("progression") if known.get("theory_confidence", 0) >= 0.5 else None
+    assert [name for name in ("I-V-vi-IV", "12-bar blues") if name in text] == ([chords] if chords else [])
+    sure = {section["type"] for section in known.get("sections", ()) if section["confidence"] >= 0.5} - {"intro"}
+    parts = {"verse": "verses", "chorus": "choruses", "solo": "a solo"}
+    assert {name for name, words in parts.items() if words in text} == (sure if len(sure) > 1 else set())
+    assert ("techno" in text) == any(guess["confidence"] >= 0.5 for guess in known.get("genres", ()))
     assert re.findall(r"\S+ (?:major|minor)", text) == ([known["key"]] if key_known and "key" in known else [])
     assert ("instrumental" in text) == (known.get("has_vocals") is False)
     assert ("vocals" in text) == (known.get("has_vocals") is True)
@@ -98,6 +118,9 @@ def test_every_fact_is_said() -> None:
         text = write(FULL, track_id, name_artist=True)
         for words in ("indie rock", "by M.I.A.", "199", "F# minor", "128 BPM", "3/4 time", "Polish", "negative"):
             assert words in text
+        assert "the chords I-V-vi-IV" in text
+        assert "verses, choruses and a bridge" in text
+        assert "techno" not in text  # a tag outranks what is heard
         assert re.search(r"loud|energetic|powerful", text)
         assert re.search(r"dark|warm|mellow", text)
         assert re.search(r"mid-tempo|moderately paced", text)
@@ -114,7 +137,11 @@ def test_tracks_that_measure_the_same_are_worded_differently(columns: dict[str, 
     [
         ({"tempo_bpm": 120.0, "tempo_confidence": 0.49, "time_signature": "4/4"}, r"BPM|4/4|tempo|paced"),
         ({"tempo_bpm": 120.0, "tempo_confidence": None}, "BPM"),
+        ({"tempo_confidence": 0.9, "time_signature": "4/4", "time_signature_confidence": 0.49}, "4/4"),
         ({"key": "C major", "key_confidence": 0.49}, "major"),
+        ({"progression": "I-V-vi-IV", "theory_confidence": 0.49}, "I-V"),
+        ({"sections": [{"type": "verse", "confidence": 0.9}, {"type": "chorus", "confidence": 0.4}]}, "verse|chorus"),
+        ({"genres": [{"genre": "techno", "confidence": 0.49}]}, "techno"),
         ({"key": "C major"}, "major"),
         ({"language": "en", "sentiment": "positive"}, "English|positive"),
         ({"has_vocals": False, "language": "en", "sentiment": "positive"}, "English|positive|vocals"),

@@ -6,7 +6,7 @@ from schemas.fragment import Fragment, column
 
 PROMPT = Fragment(
     name="prompt",
-    version=1,  # bump when the templates change what they say
+    version=2,  # bump when the templates change what they say
     doc="A caption made of tags and measured features; what is unknown or uncertain is not said.",
     fields=(
         column("prompt", pa.string(), doc="One or two English sentences; from an endpoint, what it answered."),
