@@ -1,91 +1,104 @@
-"""Key, chords and chroma: madmom's networks on one shared spectrogram."""
+"""Key, chords, chroma and tuning: by madmom's networks with templates as a second opinion, or by templates alone."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Literal, get_args
 
-import numpy as np
-
-from featurizers import madmom_chords, madmom_chroma, madmom_key
-from featurizers.audio import MIX_44K_MONO, Audio
-from featurizers.featurizer import Extract, Features, Featurizer
-from featurizers.madmom_spectrogram import RATE_HZ, Floats, filterbank, is_audible, magnitudes
+from featurizers.audio import MIX_44K_MONO
+from featurizers.featurizer import Extract, Features, Featurizer, Inputs
+from featurizers.harmony_agreement import chord_agreement, key_agreement
+from featurizers.harmony_estimates import by_networks, by_templates
+from featurizers.key_profiles import KEYS, Doubles, probabilities, profile_correlations
+from featurizers.madmom_harmony import HarmonyNetworks
+from featurizers.madmom_spectrogram import is_audible
+from featurizers.note_chroma import NoteListener
 from featurizers.weights import model_id
 from schemas.fragments.harmony import HARMONY
 
-_MAJOR_TONICS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-_MINOR_TONICS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "Bb", "B")
-KEYS = (*(f"{tonic} major" for tonic in _MAJOR_TONICS), *(f"{tonic} minor" for tonic in _MINOR_TONICS))
-"""Names by ``key_index``."""
+Method = Literal["madmom", "templates"]
+MODEL_FREE = "note-templates"
 
-_FRAME_SAMPLES = 8192
-_FRAMES_PER_S = 10  # for chords and chroma
-_KEY_STEP = _FRAMES_PER_S // madmom_key.FRAMES_PER_S
+_COSTS = {"madmom": 0.012, "templates": 0.004}
+_KEY_FRAMES = 14  # madmom's network needs more; templates say nothing of less either
 
 
 @dataclass(frozen=True)
 class Harmony(Featurizer):
-    """Key (Korzeniowski and Widmer, ISMIR 2018), major and minor chords (MLSP 2016) and deep chroma (ISMIR 2016).
+    """Key and chords by ``method``, on the beats of fragment rhythm where the recipe has it.
 
-    Chroma is the deep one because overtones and drums fill up a spectral one: on rendered songs its
-    cosine similarity to the chord tones is 0.99 where librosa's ``chroma_cqt`` has 0.82 to 0.94.
+    ``madmom``: convolutional networks (Korzeniowski and Widmer), which must not be used commercially; its key is
+    weighed against tones and chords. ``templates``: triads in the chroma of notes, and profiles; no weights.
+    Raises ValueError for settings that cannot be.
     """
 
+    method: Method = "madmom"
     writes = HARMONY
-    weights = ("madmom-key", "madmom-chords", "madmom-chroma")
-    cost = 0.008
+    prefers = ("rhythm",)
+
+    def __post_init__(self) -> None:
+        if self.method not in get_args(Method):
+            expected = ", ".join(get_args(Method))
+            raise ValueError(f"method is {self.method!r}, expected one of {expected}: choose one of them")
+
+    @property
+    def weights(self) -> tuple[str, ...]:  # type: ignore[override]  # depends on a setting
+        """What the networks load; nothing for templates."""
+        return ("madmom-key", "madmom-chords", "madmom-chroma") if self.method == "madmom" else ()
+
+    @property
+    def cost(self) -> float:  # type: ignore[override]  # depends on a setting
+        """CPU seconds a second of audio."""
+        return _COSTS[self.method]
 
     def load(self) -> Extract:
-        networks = _Networks()
-        model = model_id(*self.weights)
-        return lambda batch: [{**networks(inputs.audio(MIX_44K_MONO)), "harmony_model": model} for inputs in batch]
+        hear = _Hearing(HarmonyNetworks() if self.method == "madmom" else None)
+        model = model_id(*self.weights) or MODEL_FREE
+        return lambda batch: [{**hear(inputs), "harmony_model": model} for inputs in batch]
 
 
-class _Networks:
-    """Mono audio at 44.1 kHz to key, chords and chroma."""
+@dataclass(frozen=True)
+class _Hearing:
+    """The columns of a track, the model's excepted, by networks if there are any, else by templates."""
 
-    def __init__(self) -> None:
-        self._key_bank = filterbank(_FRAME_SAMPLES, *madmom_key.BANDS)
-        self._chord_bank = filterbank(_FRAME_SAMPLES, *madmom_chords.BANDS)
-        self._key = madmom_key.KeyNetwork()
-        self._chords = madmom_chords.ChordNetwork()
-        self._decoder = madmom_chords.ChordDecoder()
-        self._chroma = madmom_chroma.ChromaNetwork()
+    networks: HarmonyNetworks | None
+    listen: NoteListener = field(default_factory=NoteListener)
 
-    def __call__(self, audio: Audio) -> Features:
+    def __call__(self, inputs: Inputs) -> Features:
+        audio = inputs.audio(MIX_44K_MONO)
         if not is_audible(audio.samples[0]):
-            return {"key": None, "key_index": None, "key_confidence": None, "chords": [], "chroma_mean": None}
-        key_bands, chord_bands = self._spectrograms(audio.samples[0])
-        chords = self._decoder(self._chords(chord_bands))
-        chroma = self._chroma(key_bands)
+            return _silence()
+        known_s = inputs.columns.get("beats_s")
+        beats_s = () if known_s is None else known_s
+        notes = self.listen(audio.samples[0])
+        plain = chosen = by_templates(notes, audio.duration_s, beats_s)
+        if self.networks is not None:
+            heard = self.networks(audio.samples[0], notes.tuning_cents or 0)
+            chosen = by_networks(heard, audio.duration_s, beats_s)
+        other_key = profile_correlations(plain.chroma) if chosen is plain else plain.key_log_odds
+        has_key = len(notes.treble) > _KEY_FRAMES
         return {
-            **self._key_columns(key_bands[::_KEY_STEP]),
-            "chords": _spans(chords, audio.duration_s),
-            "chroma_mean": (chroma / chroma.sum()).tolist(),
+            **(_key_columns(chosen.key_log_odds, other_key) if has_key else _no_key()),
+            "chords": [chord._asdict() for chord in chosen.chords],
+            "chord_agreement": None if chosen is plain else chord_agreement(chosen.chords, plain.chords),
+            "tuning_cents": notes.tuning_cents,
+            "chroma_mean": chosen.chroma.tolist(),
         }
 
-    def _spectrograms(self, samples: Floats) -> tuple[Floats, Floats]:
-        banks = self._key_bank, self._chord_bank
-        chunks = magnitudes(samples, _FRAME_SAMPLES, RATE_HZ // _FRAMES_PER_S)
-        key_bands, chord_bands = zip(*([bank.log_bands(chunk) for bank in banks] for chunk in chunks), strict=True)
-        return np.concatenate(key_bands), np.concatenate(chord_bands)
 
-    def _key_columns(self, bands: Floats) -> Features:
-        if len(bands) < madmom_key.MIN_FRAMES:
-            return {"key": None, "key_index": None, "key_confidence": None}
-        probabilities = self._key(bands)
-        index = int(probabilities.argmax())
-        return {"key": KEYS[index], "key_index": index, "key_confidence": float(probabilities[index])}
+def _key_columns(log_odds: Doubles, other_log_odds: Doubles) -> Features:
+    chances = probabilities(log_odds)
+    ranked = [int(index) for index in (-chances).argsort(kind="stable")]
+    return {
+        "key": KEYS[ranked[0]],
+        "key_index": ranked[0],
+        "key_confidence": float(chances[ranked[0]]),
+        "keys": [{"key": KEYS[index], "key_index": index, "probability": float(chances[index])} for index in ranked],
+        "key_agreement": key_agreement(ranked[0], int(other_log_odds.argmax())),
+    }
 
 
-def _spans(chords: Sequence[madmom_chords.Chord], duration_s: float) -> list[dict[str, Any]]:
-    """Chords as rows of the column; the last frame reaches past the end and is cut there."""
-    return [
-        {
-            "start_s": chord.start_frame / _FRAMES_PER_S,
-            "end_s": min(chord.end_frame / _FRAMES_PER_S, duration_s),
-            "label": chord.label,
-            "confidence": chord.confidence,
-        }
-        for chord in chords
-    ]
+def _no_key() -> Features:
+    return {"key": None, "key_index": None, "key_confidence": None, "keys": [], "key_agreement": None}
+
+
+def _silence() -> Features:
+    return {**_no_key(), "chords": [], "chord_agreement": None, "tuning_cents": None, "chroma_mean": None}

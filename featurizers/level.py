@@ -66,7 +66,7 @@ def _features(inputs: Inputs) -> Features:
         "loudness_lufs": loudness_lufs,
         "loudness_range_lu": loudness_range_lu(energies),
         "true_peak_db": true_peak_db(audio),
-        "energy": 0.0 if silent else _energy(loudness_lufs),
+        "energy": 0.0 if silent else energy_of(loudness_lufs),
     }
 
 
@@ -150,7 +150,7 @@ def _oversampled(audio: Audio) -> Iterator[Samples]:
         yield stream.resample_chunk(block, last=start + audio.rate_hz >= num_samples)
 
 
-def _energy(loudness_lufs: float | None) -> float | None:
+def energy_of(loudness_lufs: float | None) -> float | None:
     if loudness_lufs is None:
         return None
     return float(np.clip((loudness_lufs - _QUIET_LUFS) / (_LOUD_LUFS - _QUIET_LUFS), 0.0, 1.0))

@@ -28,11 +28,16 @@ _MIN_PROBABILITY = 1e-10  # keeps logarithms finite
 
 
 class Bars(NamedTuple):
-    """Beats as frame numbers, the position of each in its bar (1 = downbeat), and the beats a bar has."""
+    """Beats as frame numbers, the position of each in its bar (1 = downbeat), and the beats a bar has.
+
+    ``log_odds`` is by how much the best path in bars of that length is more probable than the best one in bars of
+    any other length, as a difference of logarithms; None if there was nothing to choose from.
+    """
 
     beat_frames: Ints
     beat_numbers: Ints
     beats_per_bar: int
+    log_odds: float | None
 
 
 class Tempi(NamedTuple):
@@ -79,12 +84,12 @@ def track_bars(activations: Floats, beats_per_bar: Sequence[int], tempi: Tempi) 
     """
     active = np.flatnonzero((activations >= _MIN_ACTIVATION).any(axis=1))
     if not len(active):
-        return Bars(np.empty(0, np.int64), np.empty(0, np.int64), beats_per_bar[0])
+        return Bars(np.empty(0, np.int64), np.empty(0, np.int64), beats_per_bar[0], None)
     activations = activations[active[0] : active[-1] + 1]
     beats = _beats(beats_per_bar)
-    path = _best_path(_Evidence(activations), beats, tempi)
+    path, log_odds = _best_path(_Evidence(activations), beats, tempi)
     frames, numbers = _peaks(path, activations, beats, tempi)
-    return Bars(frames + active[0], numbers, int(beats.per_bar[path[0].beat]))
+    return Bars(frames + active[0], numbers, int(beats.per_bar[path[0].beat]), log_odds)
 
 
 def _beats(beats_per_bar: Sequence[int]) -> _Beats:
@@ -118,9 +123,10 @@ class _Evidence:
         return scores
 
 
-def _best_path(evidence: _Evidence, beats: _Beats, tempi: Tempi) -> list[_Start]:
+def _best_path(evidence: _Evidence, beats: _Beats, tempi: Tempi) -> tuple[list[_Start], float | None]:
     """Viterbi decoding; the path from its last beat back to the one that is under way when the track begins.
 
+    Beside it, the log odds of its bars against those of other lengths.
     ``scores`` is a ring over frames, ``(frames, tempi, beats)``: the best log probability of a path
     that begins a beat there. No beat is shorter than ``block`` frames: so many are decided at once.
     """
@@ -137,7 +143,10 @@ def _best_path(evidence: _Evidence, beats: _Beats, tempi: Tempi) -> list[_Start]
         best, origin = _best_changes(before.reshape(len(lengths), -1), tempi)
         scores[frames % ring] = best.reshape(before.shape).swapaxes(0, 1)
         origins[frames] = origin.reshape(before.shape).swapaxes(0, 1)
-    return _traced(_best_end(scores, evidence, beats, lengths), origins, beats, lengths)
+    ends = _best_ends(scores, evidence, beats, lengths)
+    score, end = max(ends, key=lambda scored: scored[0])
+    others = [other for other, start in ends if beats.per_bar[start.beat] != beats.per_bar[end.beat]]
+    return _traced(end, origins, beats, lengths), score - max(others) if others else None
 
 
 def _best_changes(scores: Doubles, tempi: Tempi) -> tuple[Doubles, npt.NDArray[np.uint8]]:
@@ -151,15 +160,15 @@ def _best_changes(scores: Doubles, tempi: Tempi) -> tuple[Doubles, npt.NDArray[n
     return best, origin
 
 
-def _best_end(scores: Doubles, evidence: _Evidence, beats: _Beats, lengths: Ints) -> _Start:
-    """The most probable last beat, complete or not."""
-    ends = []
+def _best_ends(scores: Doubles, evidence: _Evidence, beats: _Beats, lengths: Ints) -> list[tuple[float, _Start]]:
+    """The most probable last beat, complete or not, of each number in each bar, with its log probability."""
+    ends: list[list[tuple[float, _Start]]] = [[] for _ in beats.numbers]
     for tempo, length in enumerate(lengths):
         starts = evidence.num_frames - 1 - np.arange(length)
         candidates = scores[starts % len(scores), tempo] + evidence.scores(starts, length, beats)
-        position, beat = np.unravel_index(candidates.argmax(), candidates.shape)
-        ends.append((candidates[position, beat], _Start(int(starts[position]), int(beat), tempo)))
-    return max(ends, key=lambda end: end[0])[1]
+        for beat, position in enumerate(candidates.argmax(axis=0)):
+            ends[beat].append((float(candidates[position, beat]), _Start(int(starts[position]), beat, tempo)))
+    return [max(of_beat, key=lambda scored: scored[0]) for of_beat in ends]
 
 
 def _traced(end: _Start, origins: npt.NDArray[np.uint8], beats: _Beats, lengths: Ints) -> list[_Start]:

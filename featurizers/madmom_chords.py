@@ -3,17 +3,12 @@
 Korzeniowski and Widmer, "A Fully Convolutional Deep Auditory Model for Musical Chord Recognition", MLSP 2016.
 """
 
-from itertools import pairwise
-from typing import Any, NamedTuple
-
 import numpy as np
-import numpy.typing as npt
 
+from featurizers.label_chain import Run, posteriors, runs_of
 from featurizers.madmom_compat import madmom_names
 from featurizers.madmom_onnx import ConvolutionalNetwork, read_layers
 from featurizers.madmom_spectrogram import Floats
-
-Doubles = npt.NDArray[np.float64]
 
 FRAMES_PER_S = 10
 BANDS = (24, 60, 2600)  # an octave, lowest and highest Hz
@@ -21,15 +16,6 @@ _CHUNK_FRAMES = 512
 _CONTEXT_FRAMES = 11  # what a frame sees to either side, silence beyond the ends
 _ROOTS = ("A", "A#", "B", "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#")
 _LABELS = (*(f"{root}:maj" for root in _ROOTS), *(f"{root}:min" for root in _ROOTS), "N")
-
-
-class Chord(NamedTuple):
-    """Frames ``start_frame .. end_frame`` of one chord in Harte syntax, and its mean posterior probability there."""
-
-    start_frame: int
-    end_frame: int
-    label: str
-    confidence: float
 
 
 class ChordNetwork:
@@ -53,7 +39,7 @@ class ChordNetwork:
 
 
 class ChordDecoder:
-    """Features ``(frames, 128)`` to chords: the most probable sequence of the conditional random field."""
+    """Features ``(frames, 128)`` to chords in Harte syntax: the likeliest sequence of the conditional random field."""
 
     def __init__(self) -> None:
         with madmom_names():
@@ -62,31 +48,7 @@ class ChordDecoder:
 
             self._field = ConditionalRandomField.load(CHORDS_CFCRF[0])
 
-    def __call__(self, features: Floats) -> list[Chord]:
-        states = self._field.process(features)
-        posterior = _marginals(self._field, features)[np.arange(len(states)), states]
-        cuts = [0, *(np.flatnonzero(np.diff(states)) + 1).tolist(), len(states)]
-        return [
-            Chord(start, end, _LABELS[states[start]], float(posterior[start:end].mean()))
-            for start, end in pairwise(cuts)
-        ]
-
-
-def _marginals(field: Any, features: npt.NDArray[np.floating[Any]]) -> Doubles:
-    """Posterior probabilities ``(frames, labels)`` of a linear-chain field by the forward-backward algorithm."""
-    potentials = (features @ field.W + field.c).astype(np.float64)
-    emissions = np.exp(potentials - potentials.max(axis=1, keepdims=True))
-    transitions = np.exp(field.A.astype(np.float64))
-    forward, backward = np.empty_like(emissions), np.empty_like(emissions)
-    message = np.exp(field.pi.astype(np.float64))
-    for frame, emission in enumerate(emissions):
-        message = message @ transitions * emission
-        forward[frame] = message = message / message.sum()
-    message = np.exp(field.tau.astype(np.float64))
-    for frame in reversed(range(len(emissions))):
-        backward[frame] = message
-        message = transitions @ (message * emissions[frame])
-        message = message / message.sum()
-    marginals: Doubles = forward * backward
-    marginals /= marginals.sum(axis=1, keepdims=True)
-    return marginals
+    def __call__(self, features: Floats) -> list[Run]:
+        states, field = self._field.process(features), self._field
+        potentials = (features @ field.W + field.c).astype(np.float64)
+        return runs_of(states, posteriors(potentials, field.A, field.pi, field.tau), _LABELS)

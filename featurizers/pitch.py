@@ -67,10 +67,12 @@ class Pitch(Featurizer):
         periodicity = _median_of_three(certainty)
         level_db = frame_levels_db(samples)
         voiced = find_voiced(periodicity, level_db, VOICING[self.model])
+        guess_hz = np.where(voiced, np.float32(np.nan), f0_hz)
         f0_hz = refine_f0(samples, np.where(voiced, f0_hz, np.float32(np.nan)))
         vibrato = measure_vibrato(f0_hz, HOP_S, AVERAGING_S)
         return {
             "f0_hz": f0_hz.tolist(),
+            "f0_unvoiced_hz": guess_hz.tolist(),
             "f0_hop_s": HOP_S,
             "voiced": voiced.tolist(),
             "periodicity": periodicity.tolist(),

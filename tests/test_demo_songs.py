@@ -256,12 +256,13 @@ def test_a_missing_or_wrong_row_is_wrong_throughout() -> None:
         "chords": [{"start_s": 0.0, "end_s": 60.0, "label": "C:maj"}],
         "beats_s": [0.1],
         "loudness_lufs": None,
+        "sections": [{"start_s": 0.0, "end_s": 60.0, "type": "solo"}],
         "vibrato_rate_hz": 7.0,
         "vibrato_depth_cents": 90.0,
     }
     for rows in ([], [wrong]):
         (comparison,) = compare(facts, rows)
-        assert len(comparison.checks) == 10
+        assert len(comparison.checks) == 11
         assert not any(check.is_right for check in comparison.checks.values())
 
 

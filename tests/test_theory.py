@@ -12,7 +12,7 @@ from featurizers.audio import Sound
 from featurizers.featurizer import Features, Inputs
 from featurizers.genre_rules import GENRES
 from featurizers.harmonic_measures import harmonic_complexity, harmonic_rhythm_per_bar, theory_confidence
-from featurizers.harmony import KEYS
+from featurizers.key_profiles import KEYS
 from featurizers.meter import Meter
 from featurizers.progression_table import BLUES, PATTERNS
 from featurizers.theory import Theory

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from jobs.demo.compare import compare, table
+from jobs.demo.songs import HARBOUR_LIGHTS
 from jobs.demo.write import render_songs
 from pipeline.dataset import open_dataset
 from pipeline.query import query_table
@@ -39,7 +40,10 @@ def run(args: argparse.Namespace) -> int:
         code = _show("status", str(dataset))
         for sql in QUERIES:
             code = code or _show("query", str(dataset), sql)
+        code = code or _show("report", str(dataset), "--out", str(args.out / "report.html"))
     if code == 0 and args.music is None:
+        shown = Path(HARBOUR_LIGHTS.file_name).name
+        code = _show("show", str(dataset), shown, "--out", str(args.out / "track.html"))
         _compare(args.out / "truth.json", dataset, console)
     return code
 

@@ -1,6 +1,6 @@
 """Truth of rendered songs against the rows that a build found, as a table."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,19 @@ from jobs.demo.score import INTERVALS, NO_CHORD, chord_tones, pitch_class
 
 BEAT_TOLERANCE_S = 0.07
 BREATH_TOLERANCE_S = 0.1
-COLUMNS = ("BPM", "metre", "key", "chords", "beats", "downbeats", "LUFS", "vibrato Hz", "vibrato cents", "breaths")
+COLUMNS = (
+    "BPM",
+    "metre",
+    "key",
+    "chords",
+    "beats",
+    "downbeats",
+    "sections",
+    "LUFS",
+    "vibrato Hz",
+    "vibrato cents",
+    "breaths",
+)
 Facts = Mapping[str, Any]
 
 
@@ -58,7 +70,9 @@ def compare(truth: Mapping[str, Facts], found: Iterable[Facts]) -> list[Comparis
 
 def table(comparisons: Sequence[Comparison]) -> Table:
     """The comparisons for people, as truth / found or as a score from 0 to 1; what is wrong is red."""
-    view = Table("song", *COLUMNS, title="Truth / found; chords, beats, downbeats and breaths as scores from 0 to 1")
+    view = Table(
+        "song", *COLUMNS, title="Truth / found; chords, beats, downbeats, sections and breaths as scores from 0 to 1"
+    )
     for comparison in comparisons:
         cells = [comparison.checks.get(name) for name in COLUMNS]
         texts = [
@@ -81,6 +95,7 @@ def _music(song: Facts, row: Facts) -> dict[str, Check]:
         "chords": _score(chord_overlap(song["chords"], _list(row, "chords")), 0.9),
         "beats": _score(f_measure(song["beats_s"], _list(row, "beats_s")), 0.9),
         "downbeats": _score(f_measure(song["downbeats_s"], _list(row, "downbeats_s")), 0.9),
+        "sections": _score(section_overlap(song["sections"], _list(row, "sections")), 0.9),
         "LUFS": _near(song, row, "loudness_lufs", 0.5),
     }
 
@@ -124,11 +139,20 @@ def chord_overlap(truth: Sequence[Facts], found: Sequence[Facts]) -> float:
     This is the chord symbol recall of MIREX with the majmin vocabulary; sevenths count as their triads, and a
     found chord of another kind as wrong.
     """
+    return _overlap(truth, found, lambda chord: _triad(chord["label"]))
+
+
+def section_overlap(truth: Sequence[Facts], found: Sequence[Facts]) -> float:
+    """Share of the time, 0-1, in which the type of the section is right."""
+    return _overlap(truth, found, lambda section: section["type"])
+
+
+def _overlap(truth: Sequence[Facts], found: Sequence[Facts], label: Callable[[Facts], Any]) -> float:
     total_s: float = sum(span["end_s"] - span["start_s"] for span in truth)
     right_s = 0.0
     for one in truth:
         for other in found:
-            if _triad(one["label"]) == _triad(other["label"]):
+            if label(one) == label(other):
                 right_s += max(0.0, min(one["end_s"], other["end_s"]) - max(one["start_s"], other["start_s"]))
     return right_s / total_s
 

@@ -13,7 +13,7 @@ SPAN = pa.struct(
 
 PITCH = Fragment(
     name="pitch",
-    version=1,
+    version=2,
     doc="F0 of the predominant voice, its vibrato, and breaths.",
     fields=(
         column(
@@ -21,6 +21,12 @@ PITCH = Fragment(
             pa.list_(pa.float32()),
             unit="hz",
             doc="F0 a frame by CREPE, refined on its harmonics; NaN where unvoiced.",
+        ),
+        column(
+            "f0_unvoiced_hz",
+            pa.list_(pa.float32()),
+            unit="hz",
+            doc="CREPE's best guess a frame where it is not voiced; NaN where it is.",
         ),
         column("f0_hop_s", pa.float32(), unit="s", doc="Seconds between frames; frame i is centred on i * f0_hop_s."),
         column("voiced", pa.list_(pa.bool_()), doc="Whether the frame is voiced."),

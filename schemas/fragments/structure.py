@@ -10,7 +10,7 @@ SECTION = pa.struct(
             "start_s",
             pa.float32(),
             unit="s",
-            doc="Start of the section: of the track, or a downbeat; where there are none, a bar on from the last, or 2 s.",
+            doc="Start of the section: that of the track, or a downbeat; without any, of a block of about 2 s.",
         ),
         column("end_s", pa.float32(), unit="s", doc="End of the section: the start of the next, or that of the track."),
         column("type", pa.string(), doc="intro, verse, chorus, bridge, solo, break, outro or silence."),

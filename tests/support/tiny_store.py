@@ -5,6 +5,7 @@ from pathlib import Path
 
 from featurizers.weights import WEIGHTS
 from featurizers.weights_store import Store
+from tiny_beat_this import write_beat_this
 from tiny_clap import write_clap
 from tiny_demucs import write_htdemucs
 from tiny_ecapa import write_ecapa
@@ -16,6 +17,7 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
     "ecapa-voxceleb": write_ecapa,
     "whisper-large-v3-turbo": write_whisper,
     "wav2vec2-base-960h": write_wav2vec2,
+    "beat-this-final0": write_beat_this,
 }
 
 

@@ -1,0 +1,81 @@
+"""Means over files, how sure they are, and how muze compares with the libraries."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+
+from benchmarks.scoring.measure import CLEAN, MUZE, Score
+from benchmarks.scoring.piece import CORPORA
+
+MIN_FILES = 5
+"""Fewer give no interval."""
+
+_RESAMPLINGS = 2000
+_EQUAL = 0.0005  # figures are shown with three decimals
+_LOWER_IS_BETTER = ("error", "EER", "VFA")
+_NO_MATTER_OF_QUALITY = ("covers",)
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Mean over files, and between what bounds 95 % of resampled means lie; None of few files."""
+
+    value: float
+    interval: tuple[float, float] | None
+
+    def __str__(self) -> str:
+        text = f"{self.value:.3f}"
+        return text if self.interval is None else f"{text} [{self.interval[0]:.2f}, {self.interval[1]:.2f}]"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One metric on one corpus by every estimator that has it."""
+
+    metric: str
+    corpus: str
+    num_files: int
+    means: dict[str, Mean]
+
+    @property
+    def verdict(self) -> str:
+        """How muze compares with the best direct call, in bold where it is worse."""
+        direct = [mean.value for name, mean in self.means.items() if name not in (MUZE, CLEAN)]
+        if not direct or MUZE not in self.means or self.metric.endswith(_NO_MATTER_OF_QUALITY):
+            return ""
+        sign = -1 if any(word in self.metric for word in _LOWER_IS_BETTER) else 1
+        gain = sign * self.means[MUZE].value - max(sign * value for value in direct)
+        if abs(gain) < _EQUAL:
+            return "equal"
+        return f"better by {gain:.3f}" if gain > 0 else f"**worse by {-gain:.3f}**"
+
+
+def summarise(scores: Iterable[Score]) -> list[Line]:
+    """A line a metric and corpus, metrics in the order in which they came.
+
+    Means are over the files that every estimator of the metric has a figure for.
+    """
+    scores = list(scores)
+    metrics = list(dict.fromkeys(score.metric for score in scores))
+    ordered = sorted(scores, key=lambda score: (metrics.index(score.metric), CORPORA.index(score.corpus)))
+    return [_line(*key, list(group)) for key, group in groupby(ordered, key=lambda score: (score.metric, score.corpus))]
+
+
+def _line(metric: str, corpus: str, scores: Sequence[Score]) -> Line:
+    names = list(dict.fromkeys(score.estimator for score in scores))
+    by_name = {name: {score.piece: score.value for score in scores if score.estimator == name} for name in names}
+    shared = sorted(set.intersection(*(set(values) for values in by_name.values())))
+    means = {name: mean([values[piece] for piece in shared]) for name, values in by_name.items()} if shared else {}
+    num_files = scores[0].num_files if shared == [""] else len(shared)
+    return Line(metric, corpus, num_files, means)
+
+
+def mean(values: Sequence[float]) -> Mean:
+    """Mean with its bootstrap interval (Efron, 1979), from five values on."""
+    if len(values) < MIN_FILES:
+        return Mean(float(np.mean(values)), None)
+    drawn = np.random.default_rng(0).choice(values, (_RESAMPLINGS, len(values)))
+    low, high = np.percentile(drawn.mean(axis=1), [2.5, 97.5])
+    return Mean(float(np.mean(values)), (float(low), float(high)))

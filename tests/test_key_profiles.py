@@ -1,0 +1,75 @@
+"""Keys by profiles and chords: what turns with the music, and what tells relatives apart."""
+
+import itertools
+
+import mir_eval
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from featurizers.beat_votes import ChordSpan
+from featurizers.chord_templates import LABELS, ROOTS
+from featurizers.harmony_agreement import key_agreement
+from featurizers.key_profiles import KEYS, PROFILES, chord_evidence, key_evidence, probabilities, profile_correlations
+
+STEPS = st.integers(0, 11)
+CHROMAS = arrays(np.float64, 12, elements=st.floats(0, 1)).filter(lambda chroma: np.ptp(chroma) > 1e-3)
+CHORDS = st.lists(st.tuples(st.sampled_from(LABELS), st.floats(0.1, 5)), max_size=12)
+
+
+def spans(chords: list[tuple[str, float]], steps: int = 0) -> list[ChordSpan]:
+    """Chords one after another, moved up by some semitones."""
+    found, start_s = [], 0.0
+    for label, duration_s in chords:
+        root, _, mode = label.partition(":")
+        moved = label if label == "N" else f"{ROOTS[(ROOTS.index(root) + steps) % 12]}:{mode}"
+        found.append(ChordSpan(start_s, start_s + duration_s, moved, 1.0))
+        start_s += duration_s
+    return found
+
+
+def turned(evidence: np.ndarray, steps: int) -> np.ndarray:
+    return np.roll(evidence.reshape(2, 12), steps, axis=1).ravel()
+
+
+@settings(max_examples=50, deadline=None)
+@given(CHROMAS, CHORDS, STEPS)
+def test_what_is_transposed_has_its_key_transposed(
+    chroma: np.ndarray, chords: list[tuple[str, float]], steps: int
+) -> None:
+    plain, moved = key_evidence(chroma, spans(chords)), key_evidence(np.roll(chroma, steps), spans(chords, steps))
+    np.testing.assert_allclose(moved, turned(plain, steps), atol=1e-9)
+
+
+@settings(max_examples=50, deadline=None)
+@given(CHROMAS)
+def test_correlations_are_pearsons(chroma: np.ndarray) -> None:
+    expected = [np.corrcoef(np.roll(profile, tonic), chroma)[0, 1] for profile in PROFILES for tonic in range(12)]
+    np.testing.assert_allclose(profile_correlations(chroma), expected, atol=1e-9)
+
+
+def test_flat_chroma_and_no_chords_say_nothing() -> None:
+    evidence = key_evidence(np.ones(12), spans([("N", 3)]))
+    np.testing.assert_allclose(evidence, evidence[0])
+    np.testing.assert_allclose(probabilities(evidence), 1 / 24)
+
+
+@pytest.mark.parametrize("steps", range(12))
+def test_scales_of_sounding_chords_are_recognised(steps: int) -> None:
+    major = [("C:maj", 4.0), ("F:maj", 2.0), ("G:maj", 2.0), ("A:min", 2.0)]
+    minor = [("C:min", 4.0), ("F:min", 2.0), ("G:maj", 2.0), ("G#:maj", 2.0)]
+    assert [int(chord_evidence(spans(chords, steps)).argmax()) for chords in (major, minor)] == [steps, 12 + steps]
+
+
+def test_the_opening_tells_a_minor_key_from_its_relative() -> None:
+    loop = [("A:min", 2.0), ("F:maj", 2.0), ("C:maj", 2.0), ("G:maj", 2.0)]
+    names = [KEYS[int(chord_evidence(spans(chords)).argmax())] for chords in (loop, loop[2:] + loop[:2])]
+    assert names == ["A minor", "C major"]
+
+
+def test_key_agreement_is_mirex_in_both_directions() -> None:
+    for one, other in itertools.product(range(24), repeat=2):
+        scores = [mir_eval.key.weighted_score(KEYS[a], KEYS[b]) for a, b in ((one, other), (other, one))]
+        assert key_agreement(one, other) == key_agreement(other, one) == max(scores), (one, other)
