@@ -21,6 +21,8 @@ FEATURIZERS = {
     "clap": "featurizers.clap:Clap",
     "prompt": "featurizers.prompt:Prompt",
     "clap_text": "featurizers.clap_text:ClapText",
+    "mel": "featurizers.mel:Mel",
+    "codec_tokens": "featurizers.codec_tokens:CodecTokens",
 }
 
 

@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from featurizers.weights_store import WeightsError
 from pipeline.errors import BadArgumentError, BuildFailedError, InterruptedBuildError
+from training.errors import TrainingFailedError
 
 COMMANDS = (
     "build",
@@ -24,6 +25,8 @@ COMMANDS = (
     "export",
     "import",
     "models",
+    "pack",
+    "train",
     "doctor",
     "demo",
 )
@@ -37,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code: int = args.run(args)
     except BadArgumentError as error:
         return _complain(args.command, error, 2)
-    except (BuildFailedError, WeightsError) as error:
+    except (BuildFailedError, TrainingFailedError, WeightsError) as error:
         return _complain(args.command, error, 1)
     except (InterruptedBuildError, KeyboardInterrupt):
         return _complain(args.command, "interrupted; what was finished is kept, and the same command goes on", 1)

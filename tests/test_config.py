@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from training.config import Looping, Optimizing, Preset, SettingError, changed
+from training.config import Looping, Optimizing, Preset, changed
+from training.errors import SettingError
 from training.task import Task
 
 

@@ -27,11 +27,11 @@ NAMES = sorted(FEATURIZERS)
 
 @pytest.fixture(scope="module")
 def chain(tiny_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
-    """Every featurizer of the recipe ``full``; models that have to be pulled are tiny."""
+    """Every featurizer of the recipe ``training``; models that have to be pulled are tiny."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("files")))
         patch.setenv(LOCATION, str(tiny_store.root))
-        yield Chain()
+        yield Chain("training")
 
 
 def odd_sounds() -> dict[str, Audio]:

@@ -13,8 +13,9 @@ from torch import Tensor
 from tiny_task import Denoise, Memory
 from training.checkpoint import Checkpoints, load_weights, read_manifest
 from training.config import Preset, changed
+from training.errors import DivergedError
 from training.logbook import Logbook, read_metrics
-from training.loop import DivergedError, Loop
+from training.loop import Loop
 from training.schedule import rate_at
 from training.workers import Workers
 from training_worker import PRESET, trained
@@ -77,7 +78,7 @@ def test_a_resumed_run_equals_an_undisturbed_one(tmp_path: Path, settings: list[
     with pytest.raises(KilledError):
         Loop(preset, Interrupted(), checkpoints, None, Workers()).run()
     resumed = Loop(preset, Memory(), checkpoints, None, Workers())
-    resumed.resume()
+    resumed.start()
     assert resumed.step == 10
     resumed.run()
     assert_equal(weights(undisturbed), weights(resumed))

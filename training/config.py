@@ -10,13 +10,10 @@ from typing import Any, Literal, TypeVar
 
 import yaml
 
+from training.errors import SettingError
 from training.task import Task
 
 T = TypeVar("T")
-
-
-class SettingError(ValueError):
-    """A setting that is not there, or a value that it can't have; the message is a sentence for the user."""
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from training.batch import Batch
-from training.checkpoint import Checkpoints, State, load
+from training.checkpoint import Checkpoints, State, load, load_weights
 from training.config import Preset
 from training.draws import Draws
 from training.ema import Average
+from training.errors import DivergedError
 from training.logbook import Logbook
 from training.meters import Meter, matrix_flops_a_s, peak_memory_gib, synchronize
 from training.parallel import Step, prepared, sharing
@@ -23,10 +25,6 @@ from training.workers import Workers
 
 VALIDATION_SEED = 20_000_000
 """Validation draws the same numbers every time: its losses can be compared."""
-
-
-class DivergedError(RuntimeError):
-    """A loss is not a number any more."""
 
 
 class Data(Protocol):
@@ -52,12 +50,16 @@ class Loop:
     logbook: Logbook | None
     """Of the first worker."""
     workers: Workers
+    init_from: str | None = None
+    """A checkpoint of a run of the same model, whose averaged weights a new run begins with."""
     report: Report | None = None
 
     def __post_init__(self) -> None:
         task, looping = self.preset.task, self.preset.looping
         torch.manual_seed(looping.seed)
         self._module = task.build().to(self.workers.device)
+        if self.init_from is not None:
+            load_weights(Path(self.init_from), self._module)
         self._turns = task.turns()
         self._steps = prepared(self._module, self.preset, self.workers)
         decay = self.preset.optimizing.ema_decay
@@ -78,7 +80,7 @@ class Loop:
         """Its moving average."""
         return self._average
 
-    def resume(self) -> None:
+    def start(self) -> None:
         """Go on from the last whole checkpoint, if there is one."""
         if latest := self.checkpoints.latest():
             self.step = load(latest, self._state)

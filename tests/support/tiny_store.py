@@ -7,6 +7,7 @@ from featurizers.weights import WEIGHTS
 from featurizers.weights_store import Store
 from tiny_beat_this import write_beat_this
 from tiny_clap import write_clap
+from tiny_codec import write_codec
 from tiny_demucs import write_htdemucs
 from tiny_ecapa import write_ecapa
 from tiny_wav2vec2 import write_wav2vec2
@@ -18,11 +19,12 @@ BUILDERS: dict[str, Callable[[Path], None]] = {
     "whisper-large-v3-turbo": write_whisper,
     "wav2vec2-base-960h": write_wav2vec2,
     "beat-this-final0": write_beat_this,
+    "encodec-32khz": write_codec,
 }
 
 
 def write_store(root: Path) -> Store:
-    """Fill a store with everything that the recipe ``full`` loads, under the file names that muze pulls."""
+    """Fill a store with everything that the recipe ``training`` loads, under the file names that muze pulls."""
     store = Store(root)
     for name, write in BUILDERS.items():
         write(store.path(name))

@@ -22,7 +22,7 @@ PRESET = Preset(
 def trained(folder: Path, workers: Workers, preset: Preset) -> Loop:
     """Train a preset in this process, from the folder's last checkpoint."""
     loop = Loop(preset, Memory(workers), Checkpoints(folder / "checkpoints", preset.looping.keep), None, workers)
-    loop.resume()
+    loop.start()
     loop.run()
     return loop
 

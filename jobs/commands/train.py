@@ -1,0 +1,95 @@
+"""Train a model on packs.
+
+TRAINING is a named preset; ``--set`` changes one of its settings. A run that was killed goes on where it was with
+``--resume``, on any number of workers. Before it starts it says how large the model is and what its state needs.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import BadArgumentError
+from training.config import Preset
+from training.errors import SettingError
+from training.fit import fitted
+from training.pack import Pack
+from training.presets import preset_of
+from training.ray_train import Crew, train
+from training.run_folder import Run, begin, packs_of
+
+EXAMPLE = "muze train vae-tiny --data packs/songs --out runs/vae --set looping.steps=200"
+_WORKER_MEMORY_GIB = 1.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("training", metavar="TRAINING", help="name of a preset, such as vae-44k, ldm or codec-lm-b")
+    parser.add_argument("--data", action="append", metavar="PACK", help="a pack; repeat to join several")
+    parser.add_argument("--out", metavar="RUN", help="folder of the run")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting, such as looping.steps=1000"
+    )
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="worker processes (default: 1)")
+    parser.add_argument("--gpus", action="store_true", help="a GPU for each worker")
+    parser.add_argument("--address", metavar="A", help="a Ray cluster to join (default: a private one)")
+    parser.add_argument("--resume", action="store_true", help="go on with the run that is in RUN")
+    parser.add_argument("--init-from", metavar="RUN", help="begin with the best weights of another run of this model")
+    parser.add_argument("--dry-run", action="store_true", help="say what it needs, and stop; no data is needed")
+    parser.add_argument("--json", action="store_true", help="print one JSON document on stdout")
+
+
+def run(args: argparse.Namespace) -> int:
+    try:
+        if args.dry_run:
+            needs = _needs(preset_of(args.training, args.set))
+            print(json.dumps(needs) if args.json else _in_words(needs))
+            return 0
+        wanted = _wanted(args)
+        needs = _needs(fitted(wanted.preset, Pack.open(wanted.packs[0]).payload))
+        started = begin(wanted, args.resume)
+    except SettingError as error:
+        raise BadArgumentError(str(error)) from error
+    print(_in_words(needs), file=sys.stderr)
+    from pipeline.ray_session import ray_session
+
+    with ray_session(args.address, _WORKER_MEMORY_GIB):
+        figures = train(started, Crew(args.workers, args.gpus))
+    print(json.dumps({"run": str(started.folder), **needs, "figures": figures}) if args.json else started.folder)
+    return 0
+
+
+def _needs(preset: Preset) -> dict[str, Any]:
+    from training.estimate import estimate  # imports torch
+
+    return estimate(preset)
+
+
+def _wanted(args: argparse.Namespace) -> Run:
+    """The run that was asked for. Raises SettingError or BadArgumentError if it cannot be."""
+    if not args.data or not args.out:
+        raise BadArgumentError("--data PACK and --out RUN are needed to train: add them, or --dry-run")
+    if args.workers < 1:
+        raise BadArgumentError(f"--workers is {args.workers}: expected 1 or more")
+    packs = packs_of(args.data)
+    return Run(Path(args.out).absolute(), args.training, tuple(args.set), packs, _best(args.init_from))
+
+
+def _best(run: str | None) -> str | None:
+    """The best checkpoint of another run."""
+    if run is None:
+        return None
+    from training.checkpoint import Checkpoints
+
+    best = Checkpoints(Run.read(Path(run)).checkpoints, 1).best()
+    if best is None:
+        raise SettingError(f"the run in {run!r} has no checkpoint yet: train it longer, or leave out --init-from")
+    return str(best.absolute())
+
+
+def _in_words(needs: dict[str, Any]) -> str:
+    parts = ", ".join(f"{name} {count / 1e6:,.1f} M" for name, count in needs["parameters_by_part"].items())
+    return (
+        f"{needs['parameters'] / 1e6:,.1f} M parameters ({parts}); weights, gradients, moments and average take"
+        f" {needs['state_gib']:.2f} GiB; {needs['steps']} steps"
+    )

@@ -1,0 +1,95 @@
+"""The loop on the workers of Ray Train. The only file of training that knows Ray."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from training.errors import DivergedError, TrainingFailedError
+from training.run_folder import Run
+
+FAILED = "failed.txt"
+"""What ended a run for good, in words: no new start would help."""
+_NEW_STARTS = 3
+
+
+@dataclass(frozen=True)
+class Crew:
+    """How many workers, and whether each has a GPU."""
+
+    workers: int = 1
+    gpus: bool = False
+
+
+def train(run: Run, crew: Crew) -> dict[str, Any]:
+    """Train a run to its last step on the Ray that is running, and return the last figures.
+
+    When a worker dies all are started again, three times at most, and go on from the last checkpoint. Raises
+    TrainingFailedError if that does not help or a loss is not finite.
+    """
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchConfig, TorchTrainer
+
+    (run.folder / FAILED).unlink(missing_ok=True)
+    trainer = TorchTrainer(
+        _work,
+        train_loop_config={"run": run, "threads": _threads(crew)},
+        scaling_config=ScalingConfig(num_workers=crew.workers, use_gpu=crew.gpus),
+        torch_config=TorchConfig(backend="nccl" if crew.gpus else "gloo"),
+        run_config=RunConfig(
+            name="ray", storage_path=str(run.folder), failure_config=FailureConfig(max_failures=_NEW_STARTS)
+        ),
+    )
+    try:
+        trainer.fit()
+    except Exception as error:
+        raise TrainingFailedError(f"the workers failed {_NEW_STARTS + 1} times: {_last_line(error)}") from error
+    if (run.folder / FAILED).exists():
+        raise TrainingFailedError((run.folder / FAILED).read_text())
+    from training.logbook import read_metrics
+
+    figures: dict[str, Any] = {}
+    for line in read_metrics(run.folder):
+        figures |= line
+    return figures
+
+
+def _threads(crew: Crew) -> int:
+    """Cores for each worker's arithmetic: its share, where they are on one machine."""
+    return max(1, (os.cpu_count() or 1) // crew.workers)
+
+
+def _work(config: dict[str, Any]) -> None:
+    """What each worker does."""
+    import torch
+
+    from training.checkpoint import Checkpoints
+    from training.fit import fitted
+    from training.logbook import Logbook
+    from training.loop import Loop
+    from training.pack import Pack
+    from training.stream import Stream
+    from training.workers import Workers
+
+    torch.set_num_threads(config["threads"])
+    run: Run = config["run"]
+    workers = Workers.found()
+    packs = [Pack.open(pack) for pack in run.packs]
+    preset = fitted(run.preset, packs[0].payload)
+    stream = Stream(packs, workers, preset.looping.seed, preset.task.conditions)
+    loop = Loop(preset, stream, Checkpoints(run.checkpoints, preset.looping.keep), None, workers, run.init_from)
+    loop.start()
+    if workers.first:
+        loop.logbook = Logbook(run.folder, loop.step)
+    try:
+        loop.run()
+    except TrainingFailedError as error:  # it would come again
+        if workers.first or not isinstance(error, DivergedError):
+            (Path(run.folder) / FAILED).write_text(str(error))
+
+
+def _last_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,93 @@
+"""The folder of a run: what it is (``run.json``), what it measured, and its checkpoints."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.config import Preset
+from training.errors import SettingError
+from training.presets import preset_of
+
+MANIFEST = "run.json"
+_MAY_CHANGE = ("looping.steps", "looping.log_every", "looping.save_every", "looping.keep", "looping.validate_every")
+"""A resumed run may be given other values of these; everything else is what it was started with."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: its name, what was set, and the packs that it reads."""
+
+    folder: Path
+    training: str
+    assignments: tuple[str, ...]
+    packs: tuple[str, ...]
+    init_from: str | None = None
+
+    @property
+    def preset(self) -> Preset:
+        return preset_of(self.training, self.assignments)
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.folder / "checkpoints"
+
+    @classmethod
+    def read(cls, folder: Path) -> "Run":
+        """Read a run. Raises SettingError if there is none in the folder."""
+        path = folder / MANIFEST
+        if not path.is_file():
+            raise SettingError(f"there is no run in {str(folder)!r}: expected a folder that muze train has written")
+        said = json.loads(path.read_text())
+        return cls(folder, said["training"], tuple(said["set"]), tuple(said["packs"]), said.get("init_from"))
+
+    def write(self) -> None:
+        """Say what the run is, for the one who goes on with it and for people."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        document = {
+            "training": self.training,
+            "set": list(self.assignments),
+            "packs": list(self.packs),
+            "init_from": self.init_from,
+            "settings": dataclasses.asdict(self.preset),
+        }
+        partial = self.folder / f".{MANIFEST}.partial"
+        partial.write_text(json.dumps(document, indent=1))
+        partial.replace(self.folder / MANIFEST)
+
+
+def begin(run: Run, resume: bool) -> Run:
+    """Begin a run in its folder, or go on with the one that is there. Raises SettingError if the two do not fit."""
+    if not (run.folder / MANIFEST).exists():
+        if run.folder.exists() and any(run.folder.iterdir()):
+            raise SettingError(f"{str(run.folder)!r} is there and no run: choose another --out")
+        run.write()
+        return run
+    if not resume:
+        raise SettingError(f"there is a run in {str(run.folder)!r}: add --resume to go on with it, or choose another")
+    earlier = Run.read(run.folder)
+    merged = dataclasses.replace(run, assignments=_merged(earlier, run), init_from=earlier.init_from)
+    if (merged.training, merged.packs) != (earlier.training, earlier.packs):
+        raise SettingError(
+            f"the run in {str(run.folder)!r} trains {earlier.training} on {', '.join(earlier.packs)}, not"
+            f" {run.training} on {', '.join(run.packs)}: choose another --out"
+        )
+    merged.write()
+    return merged
+
+
+def _merged(earlier: Run, wanted: Run) -> tuple[str, ...]:
+    """The settings of the earlier run with the new ones, which may be the same or harmless."""
+    new = [assignment for assignment in wanted.assignments if assignment not in earlier.assignments]
+    harmful = [assignment for assignment in new if assignment.split("=")[0].strip() not in _MAY_CHANGE]
+    if harmful:
+        raise SettingError(
+            f"a resumed run keeps its settings, got {', '.join(harmful)}: only {', '.join(_MAY_CHANGE)} may change"
+        )
+    return (*earlier.assignments, *new)
+
+
+def packs_of(text: Sequence[str]) -> tuple[str, ...]:
+    """Packs as a run stores them: local ones by absolute path."""
+    return tuple(pack if "://" in pack else str(Path(pack).absolute()) for pack in text)
