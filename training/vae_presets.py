@@ -30,7 +30,7 @@ def recommended() -> Preset:
 def tiny() -> Preset:
     """Trains in minutes on a CPU."""
     return Preset(
-        VaeTask("32k", latent_dim=8, channels=TINY, beta_windows=400, window_frames=96),
+        VaeTask(latent_dim=8, channels=TINY, beta_windows=400, window_frames=96),
         Optimizing(learning_rate=2e-3, ema_decay=0.99),
         Looping(steps=300, batch_windows=4, micro_windows=4, precision="fp32", validate_every=100, save_every=100),
     )
