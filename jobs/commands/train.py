@@ -41,12 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     try:
+        preset = preset_of(args.training, args.set)
         if args.dry_run:
-            needs = _needs(preset_of(args.training, args.set))
+            needs = _needs(preset)
             print(json.dumps(needs) if args.json else _in_words(needs))
             return 0
         wanted = _wanted(args)
-        needs = _needs(fitted(wanted.preset, Pack.open(wanted.packs[0]).payload))
+        needs = _needs(fitted(preset, Pack.open(wanted.packs[0]).payload))
         started = begin(wanted, args.resume)
     except SettingError as error:
         raise BadArgumentError(str(error)) from error

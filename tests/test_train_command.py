@@ -1,0 +1,155 @@
+"""``muze train``: what it says before it starts, what it refuses, and a real run on Ray that is killed and goes on."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from harness import command as command_line
+from harness import environment
+from jobs.main import main
+from tiny_pack import tiny_pack
+from training.checkpoint import Checkpoints, load_weights
+from training.errors import SettingError
+from training.fit import fitted
+from training.logbook import read_metrics
+from training.loop import Loop
+from training.pack import Pack
+from training.presets import all_presets, preset_of
+from training.run_folder import Run, begin
+from training.stream import Stream
+from training.workers import Workers
+
+SETTINGS = ("task.mel=32k", "looping.steps=9", "looping.save_every=3", "looping.validate_every=9")
+
+
+@pytest.fixture(scope="module")
+def packs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("packs")
+    return {task: tiny_pack(folder / task, task, window_s=0.64, hop_s=0.64) for task in ("vae", "ldm", "codec-lm")}
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    code = main(words)
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+def test_a_dry_run_needs_no_data(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = said(capsys, "train", "vae-128", "--dry-run", "--json", "--set", "looping.steps=7")
+    needs = json.loads(out)
+    assert code == 0
+    assert needs.keys() == {"parameters", "parameters_by_part", "state_gib", "steps"}
+    assert needs["parameters"] == sum(needs["parameters_by_part"].values()) == pytest.approx(224e6, rel=0.03)
+    assert needs["state_gib"] == pytest.approx(needs["parameters"] * 20 / 2**30)
+    assert needs["steps"] == 7
+    code, out, _ = said(capsys, "train", "vae-128", "--dry-run", "--set", "optimizing.ema_decay=0")
+    assert "226.7 M parameters" in out
+    assert "3.38 GiB" in out
+
+
+BAD = {
+    "training": (["vae-44"], "there is no training 'vae-44', the nearest is 'vae-44k'"),
+    "setting": (["vae-tiny", "--set", "task.latents=8"], "'latents' is unknown, the nearest is 'latent_dim'"),
+    "no data": (["vae-tiny", "--out", "{out}"], "--data PACK and --out RUN are needed"),
+    "no pack": (["vae-tiny", "--data", "{out}/none", "--out", "{out}/run"], "none"),
+    "workers": (["vae-tiny", "--data", "{vae}", "--out", "{out}/run", "--workers", "0"], "--workers is 0"),
+    "payload": (["vae-tiny", "--data", "{codec-lm}", "--out", "{out}/run"], "the pack holds tokens, this training"),
+    "mel": (["vae-tiny", "--data", "{vae}", "--out", "{out}/run"], "mels are of 32000 Hz and differ"),
+    "no run": (
+        ["vae-tiny", "--data", "{vae}", "--out", "{out}/run", "--init-from", "{out}/other"],
+        "there is no run in",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_cannot_be_is_one_sentence(
+    case: str, packs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words, sentence = BAD[case]
+    places = {"out": tmp_path, **packs}
+    code, out, error = said(capsys, "train", *(word.format(**places) for word in words))
+    assert (code, out) == (2, "")
+    assert sentence in error
+    assert len(error.strip().splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("task", "name"), [("vae", "vae-tiny"), ("ldm", "ldm-tiny"), ("codec-lm", "codec-lm-tiny")])
+def test_a_task_takes_the_shape_of_the_pack(packs: dict[str, Path], task: str, name: str) -> None:
+    settings = ["task.mel=32k"] if task == "vae" else []
+    pack = Pack.open(str(packs[task]))
+    found = fitted(preset_of(name, settings), pack.payload).task
+    shapes: dict[str, Any] = {
+        "vae": lambda: (found.window_frames,) == pack.payload.shape[2:],
+        "ldm": lambda: found.latent_shape == pack.payload.shape,
+        "codec-lm": lambda: (found.codebooks, found.window_frames) == pack.payload.shape,
+    }
+    assert shapes[task]()
+    with pytest.raises(SettingError, match="this training reads"):
+        fitted(preset_of("ldm-tiny" if task == "vae" else "vae-tiny"), pack.payload)
+
+
+def test_every_preset_says_what_it_is() -> None:
+    presets = all_presets()
+    for name in ("vae-8", "vae-heavy", "ldm-256", "ldm-768", "dit-b", "codec-lm-a", "codec-lm-b", "dit-tiny"):
+        assert presets[name]().looping.steps > 0
+
+
+def test_a_run_keeps_its_settings(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run", "vae-tiny", ("task.beta=0.5",), ("/pack",))
+    assert begin(run, resume=False) == run == Run.read(tmp_path / "run")
+    with pytest.raises(SettingError, match="add --resume"):
+        begin(run, resume=False)
+    longer = Run(run.folder, "vae-tiny", ("looping.steps=9",), ("/pack",))
+    assert begin(longer, resume=True).assignments == ("task.beta=0.5", "looping.steps=9")
+    with pytest.raises(SettingError, match=r"keeps its settings, got task.beta=0.1"):
+        begin(Run(run.folder, "vae-tiny", ("task.beta=0.1",), ("/pack",)), resume=True)
+    with pytest.raises(SettingError, match="trains vae-tiny on /pack, not vae-8 on /pack"):
+        begin(Run(run.folder, "vae-8", (), ("/pack",)), resume=True)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("mine")
+    with pytest.raises(SettingError, match="is there and no run"):
+        begin(Run(tmp_path / "mine", "vae-tiny", (), ("/pack",)), resume=False)
+
+
+def weights(module: nn.Module) -> dict[str, Tensor]:
+    return {name: value.detach().clone() for name, value in module.named_parameters()}
+
+
+def test_a_run_on_ray_that_is_killed_goes_on_where_it_was(packs: dict[str, Path], tmp_path: Path) -> None:
+    settings = [word for assignment in SETTINGS for word in ("--set", assignment)]
+    words = ["train", "vae-tiny", "--data", str(packs["vae"]), "--out", str(tmp_path / "run"), *settings]
+    command = command_line(*words)
+    checkpoints = Checkpoints(tmp_path / "run" / "checkpoints", 3)
+    killed = subprocess.Popen(command, env=environment(), start_new_session=True, stderr=subprocess.DEVNULL)
+    try:
+        deadline_s = time.monotonic() + 300
+        while checkpoints.latest() is None and time.monotonic() < deadline_s:
+            time.sleep(0.05)
+    finally:
+        os.killpg(killed.pid, signal.SIGKILL)
+        killed.wait()
+    assert checkpoints.latest() is not None
+    done = subprocess.run([*command, "--resume", "--json"], env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["figures"]["step"] == 9
+    assert [line["step"] for line in read_metrics(tmp_path / "run")][-1] == 9
+
+    pack = Pack.open(str(packs["vae"]))
+    preset = fitted(preset_of("vae-tiny", SETTINGS), pack.payload)
+    undisturbed = Loop(preset, Stream([pack]), Checkpoints(tmp_path / "alone", 3), None, Workers())
+    undisturbed.run()
+    found = preset.task.build()
+    load_weights(tmp_path / "run" / "checkpoints" / "step-00000009", found, averaged=False)
+    expected = weights(undisturbed.module)
+    for name, value in weights(found).items():
+        assert torch.allclose(value, expected[name], atol=1e-5), name
