@@ -52,8 +52,6 @@ class Looping:
     save_every: int = 500
     keep: int = 3
     """Checkpoints with the best validation loss that stay, besides the last."""
-    sample_every: int = 0
-    """Steps between samples in the log; 0 for none."""
     compile: bool = False
     checkpoint_blocks: bool = False
     """Recompute activations of the task's blocks in the backward pass: less memory, a third more work."""

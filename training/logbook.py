@@ -4,28 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Something a model made, to be looked at or heard."""
-
-    name: str
-    caption: str = ""
-    picture: npt.NDArray[np.float32] | None = None
-    """``(bins, frames)``, the lowest bin first."""
-    audio: npt.NDArray[np.float32] | None = None
-    """``(samples,)``, full scale 1.0."""
-    rate_hz: int = 0
 
 
 class Logbook:
@@ -46,17 +29,6 @@ class Logbook:
         for name, value in figures.items():
             self._board.add_scalar(name, value, step)
 
-    def show(self, step: int, sample: Sample) -> None:
-        """Log a picture and audio."""
-        if sample.picture is not None:
-            low, high = float(sample.picture.min()), float(sample.picture.max())
-            grey = (sample.picture[::-1] - low) / max(high - low, 1e-9)
-            self._board.add_image(sample.name, grey[None], step)
-        if sample.audio is not None:
-            self._board.add_audio(sample.name, sample.audio[None], step, sample.rate_hz)
-        if sample.caption:
-            self._board.add_text(sample.name, sample.caption, step)
-
     def close(self) -> None:
         self._board.close()
 
@@ -70,4 +42,6 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 
 def _cut(path: Path, step: int) -> None:
     kept = [json.dumps(line) + "\n" for line in read_metrics(path.parent) if line["step"] <= step]
-    path.write_text("".join(kept))
+    partial = path.with_suffix(".partial")
+    partial.write_text("".join(kept))
+    partial.replace(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,9 +37,6 @@ class Data(Protocol):
         """
 
 
-Report = Callable[[int, dict[str, float]], None]
-
-
 @dataclass
 class Loop:
     """Runs a preset over data from wherever its checkpoints have got to."""
@@ -52,7 +49,6 @@ class Loop:
     workers: Workers
     init_from: str | None = None
     """A checkpoint of a run of the same model, whose averaged weights a new run begins with."""
-    report: Report | None = None
 
     def __post_init__(self) -> None:
         task, looping = self.preset.task, self.preset.looping
@@ -187,8 +183,6 @@ class Loop:
     def _write(self, figures: dict[str, float]) -> None:
         if self.logbook is not None:
             self.logbook.write(self.step, figures)
-        if self.report is not None:
-            self.report(self.step, figures)
 
     @torch.no_grad()
     def _validate(self) -> None:
