@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from training.batch import Batch
+from training.conditioned import ConditionedTask
 from training.draws import Draws
 from training.errors import SettingError
-from training.task import Task, Turn
+from training.task import Turn
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -38,7 +38,7 @@ AUDIO_PROMPT = "audio_prompt"
 
 
 @dataclass(frozen=True)
-class CodecLmTask(Task):
+class CodecLmTask(ConditionedTask):
     """Trains a decoder to predict codec tokens; every condition is optional, the audio prompt too."""
 
     payload: ClassVar[str] = "tokens"
@@ -56,28 +56,12 @@ class CodecLmTask(Task):
     layers: int = 24
     width: int = 1024
     head_width: int = 64
-    text_encoder: str = ""
-    """As ``training.text_encoders`` has it; empty: prompts are not read."""
-    text_width: int = 768
-    """Width of what it returns."""
-    text_tokens: int = 64
-    """Of a text; the rest of a longer one is cut."""
     prompt_s: float = 0.0
     """The first seconds of a window are an audio prompt, and the model learns to predict the rest of it, so that later
-    it goes on in the manner of what it is given. 0: there is none."""
-    drop: float = 0.1
-    """Chance that a window lacks a condition in training, of each condition for itself."""
-    drop_by_condition: tuple[tuple[str, float], ...] = ()
-    """The audio prompt is ``audio_prompt``."""
-    drop_all: float = 0.1
-    """Chance that it lacks them all at once: guidance needs a model that has seen that."""
+    it goes on in the manner of what it is given, and is dropped as ``audio_prompt``. 0: there is none."""
 
     def __post_init__(self) -> None:
-        for name, share in (("drop", self.drop), ("drop_all", self.drop_all), *self.drop_by_condition):
-            if not 0 <= share <= 1:
-                raise ValueError(f"{name} is {share}, expected 0 to 1")
-        if unknown := {name for name, _ in self.drop_by_condition} - {*self.conditions, AUDIO_PROMPT}:
-            raise ValueError(f"drop_by_condition names {', '.join(sorted(unknown))}: this task has no such condition")
+        super().__post_init__()
         if self.prompt_frames >= self.window_frames:
             raise ValueError(f"prompt_s is {self.prompt_s}, expected less than a window, of which a part is predicted")
         if self.width % self.head_width:
@@ -162,14 +146,9 @@ class CodecLmTask(Task):
             present=batch.present | {AUDIO_PROMPT: everybody_B},
         )
 
-    def drops(self, draws: Draws) -> dict[str, Tensor]:
-        """Which windows do without which condition, bool ``(B,)`` each."""
-        shares = dict(self.drop_by_condition)
-        without_all_B = draws.uniform("drop/all") < self.drop_all
-        return {
-            name: without_all_B | (draws.uniform(f"drop/{name}") < shares.get(name, self.drop))
-            for name in (*self.conditions, AUDIO_PROMPT)
-        }
+    @property
+    def droppable(self) -> tuple[str, ...]:
+        return (*self.conditions, AUDIO_PROMPT)
 
     def flops_a_window(self) -> float:
         """Of the decoder, counting a backward pass as two forward ones and causal attention as attention to everything.
@@ -180,24 +159,6 @@ class CodecLmTask(Task):
 
     def blocks(self, module: nn.Module) -> list[nn.Module]:
         return module.blocks()  # type: ignore[operator, no-any-return]
-
-    def load_encoders(self, device: str) -> Callable[[Batch], Batch]:
-        if not self.text_encoder:
-            return lambda batch: batch
-        from training.text_encoders import load_text_encoder
-
-        encode = load_text_encoder(self.text_encoder, device, self.text_tokens)
-        width = encode(("",))[0].shape[2]
-        if width != self.text_width:
-            raise SettingError(
-                f"text encoder {self.text_encoder} is {width} wide, task.text_width is {self.text_width}"
-            )
-
-        def encoded(batch: Batch) -> Batch:
-            text_BLD, mask_BL = encode(batch.texts.get("prompt", ("",) * batch.size))
-            return replace(batch, conditions=batch.conditions | {"text": text_BLD, "text_mask": mask_BL})
-
-        return encoded
 
 
 def sampled(module: CodecLm, task: CodecLmTask, batch: Batch, frames: int, sampling: Sampling, draws: Draws) -> Tensor:

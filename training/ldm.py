@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from training.batch import Batch
 from training.condition_groups import CONDITIONS
+from training.conditioned import ConditionedTask
 from training.draws import Draws
 from training.errors import SettingError
-from training.task import Task, Turn
+from training.task import Turn
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
     from training.models.denoiser import Denoiser
     from training.samplers import Model
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class LdmTask(Task):
+class LdmTask(ConditionedTask):
     """Trains a denoiser on normalised latents; every condition is optional."""
 
     payload: ClassVar[str] = "latents"
@@ -43,26 +43,14 @@ class LdmTask(Task):
     """Downsampling factors at which the UNet attends."""
     depth: int = 12
     """Layers of the DiT."""
-    text_encoder: str = ""
-    """See ``training.text_encoders``; empty: prompts are not read."""
-    text_width: int = 768
-    """Width of what it returns."""
+    text_tokens: int = field(default=128, kw_only=True)
     voice_tokens: int = 4
     fusion_width: int = 2048
     section_width: int = 1024
     objective: Literal["epsilon", "v", "flow"] = "flow"
-    drop: float = 0.1
-    """Chance that a window lacks a condition in training, of each condition for itself."""
-    drop_by_condition: tuple[tuple[str, float], ...] = ()
-    drop_all: float = 0.1
-    """Chance that it lacks them all at once: guidance needs a model that has seen that."""
 
     def __post_init__(self) -> None:
-        for name, share in (("drop", self.drop), ("drop_all", self.drop_all), *self.drop_by_condition):
-            if not 0 <= share <= 1:
-                raise ValueError(f"{name} is {share}, expected 0 to 1")
-        if unknown := {name for name, _ in self.drop_by_condition} - set(self.conditions):
-            raise ValueError(f"drop_by_condition names {', '.join(sorted(unknown))}: this task has no such condition")
+        super().__post_init__()
         if any(width % self.head_width for width in self._attending_widths()):
             raise ValueError(f"head_width is {self.head_width}, expected a divisor of the widths that attend")
 
@@ -109,34 +97,12 @@ class LdmTask(Task):
         error = (predicted.float() - objective.target(data, noise, time)).square().flatten(1).mean(dim=1)
         return {"total": objective.weight(time) * error, "error": error}
 
-    def drops(self, draws: Draws) -> dict[str, Tensor]:
-        """Which windows do without which condition, bool ``(B,)`` each."""
-        shares = dict(self.drop_by_condition)
-        without_all = draws.uniform("drop/all") < self.drop_all
-        return {
-            name: without_all | (draws.uniform(f"drop/{name}") < shares.get(name, self.drop))
-            for name in self.conditions
-        }
-
     def flops_a_window(self) -> float:
         """Of the denoiser, a backward pass being two forward ones; a text is one token, its encoder not counted."""
         return 3.0 * _forward_flops(self)
 
     def blocks(self, module: nn.Module) -> list[nn.Module]:
         return module.backbone.blocks()  # type: ignore[operator, union-attr, no-any-return]
-
-    def load_encoders(self, device: str) -> Callable[[Batch], Batch]:
-        if not self.text_encoder:
-            return lambda batch: batch
-        from training.text_encoders import load_text_encoder
-
-        encode = load_text_encoder(self.text_encoder, device)
-
-        def encoded(batch: Batch) -> Batch:
-            text, mask = encode(batch.texts.get("prompt", ("",) * batch.size))
-            return replace(batch, conditions=batch.conditions | {"text": text, "text_mask": mask})
-
-        return encoded
 
 
 def guided_model(module: Denoiser, batch: Batch, scale: float) -> Model:
