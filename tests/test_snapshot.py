@@ -62,7 +62,7 @@ def test_a_snapshot_reads_the_same_after_everything_changed(fake: Fake) -> None:
 def test_what_is_stored_names_every_file_and_version(fake: Fake) -> None:
     create_snapshot(fake.dataset, "first", seed=7)
     document = json.loads(Path(fake.location, "snapshots", "first.json").read_text())
-    assert document["fragments"]["rhythm"] == {"fingerprint": OLD["rhythm"], "version": 1}
+    assert document["fragments"]["rhythm"] == {"fingerprint": OLD["rhythm"], "version": RHYTHM.version}
     assert document["fragments"]["timbre"] == {"fingerprint": OLD["timbre"], "version": None}
     assert set(document["tables"]) == {*OLD, "files", "failures", "runs"}
     for name, shards in document["tables"].items():
