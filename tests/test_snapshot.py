@@ -14,6 +14,7 @@ from pipeline.errors import BadArgumentError, BuildFailedError
 from pipeline.gc import collect_garbage
 from pipeline.query import query_table
 from pipeline.snapshot import create_snapshot, load_snapshot, snapshot_names
+from schemas.fragments.rhythm import RHYTHM
 
 OLD = {"tracks": fingerprint("tracks"), "rhythm": fingerprint("rhythm"), "timbre": fingerprint("timbre")}
 NEW = OLD | {"rhythm": fingerprint("rhythm, changed")}
