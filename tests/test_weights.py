@@ -90,9 +90,9 @@ def test_model_ids_name_every_weight() -> None:
     assert model_id("madmom-key", "madmom-chords").split()[1].startswith("madmom-chords@")
 
 
-def test_madmom_and_demucs_forbid_commercial_use_and_nothing_else() -> None:
+def test_madmom_demucs_and_encodec_forbid_commercial_use_and_nothing_else() -> None:
     forbidden = {name for name, weight in WEIGHTS.items() if not weight.commercial_use}
-    assert {name.replace("_", "-").split("-")[0] for name in forbidden} == {"madmom", "htdemucs"}
+    assert {name.replace("_", "-").split("-")[0] for name in forbidden} == {"madmom", "htdemucs", "encodec"}
 
 
 def test_an_unknown_name_is_a_key_error() -> None:
