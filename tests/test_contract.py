@@ -115,9 +115,9 @@ def test_it_is_declared_as_the_engine_expects(name: str) -> None:
     assert found.writes.name == name
     assert dataclasses.is_dataclass(found)
     assert found.__dataclass_params__.frozen  # type: ignore[attr-defined]
-    assert 0 < found.cost < 10
+    assert 0 < found().cost < 10  # of an instance, as below
     assert {*found.reads, *found.prefers} <= {*FEATURIZERS, TRACKS.name}
-    for weight in found().weights:  # of an instance: settings may choose the model
+    for weight in found().weights:  # settings may choose the model
         assert weights.revision(weight)
         assert weights.WEIGHTS[weight].licence
 

@@ -23,6 +23,7 @@ from training.logbook import read_metrics
 from training.loop import Loop
 from training.pack import Pack
 from training.presets import all_presets, preset_of
+from training.ray_train import Crew
 from training.run_folder import Run, begin
 from training.stream import Stream
 from training.workers import Workers
@@ -147,9 +148,14 @@ def test_a_run_on_ray_that_is_killed_goes_on_where_it_was(packs: dict[str, Path]
     pack = Pack.open(str(packs["vae"]))
     preset = fitted(preset_of("vae-tiny", SETTINGS), pack.payload)
     undisturbed = Loop(preset, Stream([pack]), Checkpoints(tmp_path / "alone", 3), None, Workers())
-    undisturbed.run()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(Crew().threads)  # sums in another order differ in the last digit, and Adam enlarges that
+    try:
+        undisturbed.run()
+    finally:
+        torch.set_num_threads(threads)
     found = preset.task.build()
     load_weights(tmp_path / "run" / "checkpoints" / "step-00000009", found, averaged=False)
     expected = weights(undisturbed.module)
     for name, value in weights(found).items():
-        assert torch.allclose(value, expected[name], atol=1e-5), name
+        assert torch.equal(value, expected[name]), name

@@ -22,6 +22,11 @@ class Crew:
     workers: int = 1
     gpus: bool = False
 
+    @property
+    def threads(self) -> int:
+        """Cores for each worker's arithmetic: its share, where they are on one machine."""
+        return max(1, (os.cpu_count() or 1) // self.workers)
+
 
 def train(run: Run, crew: Crew) -> dict[str, Any]:
     """Train a run to its last step on the Ray that is running, and return the last figures.
@@ -35,7 +40,7 @@ def train(run: Run, crew: Crew) -> dict[str, Any]:
     (run.folder / FAILED).unlink(missing_ok=True)
     trainer = TorchTrainer(
         _work,
-        train_loop_config={"run": run, "threads": _threads(crew)},
+        train_loop_config={"run": run, "threads": crew.threads},
         scaling_config=ScalingConfig(num_workers=crew.workers, use_gpu=crew.gpus),
         torch_config=TorchConfig(backend="nccl" if crew.gpus else "gloo"),
         run_config=RunConfig(
@@ -54,11 +59,6 @@ def train(run: Run, crew: Crew) -> dict[str, Any]:
     for line in read_metrics(run.folder):
         figures |= line
     return figures
-
-
-def _threads(crew: Crew) -> int:
-    """Cores for each worker's arithmetic: its share, where they are on one machine."""
-    return max(1, (os.cpu_count() or 1) // crew.workers)
 
 
 def _work(config: dict[str, Any]) -> None:
