@@ -35,7 +35,8 @@ COMMANDS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
-    args = parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    args = parser(words[:1]).parse_args(words)
     try:
         code: int = args.run(args)
     except BadArgumentError as error:
@@ -55,12 +56,12 @@ def _complain(command: str, problem: object, code: int) -> int:
     return code
 
 
-def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
+def parser(asked: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """The whole command line, or that of the one command that is asked for: the others need not be imported then."""
     top = argparse.ArgumentParser(prog="muze", description="Folders of music in, queryable feature datasets out.")
     top.add_argument("--version", action="version", version=f"muze {version('muze')}")
     subparsers = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name in COMMANDS:
+    for name in [name for name in COMMANDS if name in asked] or COMMANDS:
         command = import_module(f"jobs.commands.{name}")
         doc = (command.__doc__ or "").strip()
         sub = subparsers.add_parser(

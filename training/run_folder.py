@@ -8,6 +8,7 @@ from pathlib import Path
 
 from training.config import Preset
 from training.errors import SettingError
+from training.pack_format import Payload, Statistics
 from training.presets import preset_of
 
 MANIFEST = "run.json"
@@ -24,6 +25,9 @@ class Run:
     assignments: tuple[str, ...]
     packs: tuple[str, ...]
     init_from: str | None = None
+    payload: Payload | None = None
+    """What the packs hold, and what it is normalised by: sound can be made without the packs."""
+    statistics: Statistics | None = None
 
     @property
     def preset(self) -> Preset:
@@ -40,7 +44,16 @@ class Run:
         if not path.is_file():
             raise SettingError(f"there is no run in {str(folder)!r}: expected a folder that muze train has written")
         said = json.loads(path.read_text())
-        return cls(folder, said["training"], tuple(said["set"]), tuple(said["packs"]), said.get("init_from"))
+        payload, statistics = said.get("payload"), said.get("statistics")
+        return cls(
+            folder,
+            said["training"],
+            tuple(said["set"]),
+            tuple(said["packs"]),
+            said.get("init_from"),
+            Payload(**payload | {"shape": tuple(payload["shape"])}) if payload else None,
+            Statistics(**statistics) if statistics else None,
+        )
 
     def write(self) -> None:
         """Say what the run is, for the one who goes on with it and for people."""
@@ -50,6 +63,8 @@ class Run:
             "set": list(self.assignments),
             "packs": list(self.packs),
             "init_from": self.init_from,
+            "payload": dataclasses.asdict(self.payload) if self.payload else None,
+            "statistics": dataclasses.asdict(self.statistics) if self.statistics else None,
             "settings": dataclasses.asdict(self.preset),
         }
         partial = self.folder / f".{MANIFEST}.partial"

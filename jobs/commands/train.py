@@ -8,7 +8,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import BadArgumentError
 from training.config import Preset
@@ -18,6 +18,9 @@ from training.pack import Pack
 from training.presets import preset_of
 from training.ray_train import Crew, train
 from training.run_folder import Run, begin, packs_of
+
+if TYPE_CHECKING:
+    from training.stream import Stream
 
 EXAMPLE = "muze train vae-tiny --data packs/songs --out runs/vae --set looping.steps=200"
 _WORKER_MEMORY_GIB = 1.0
@@ -46,9 +49,9 @@ def run(args: argparse.Namespace) -> int:
             needs = _needs(preset)
             print(json.dumps(needs) if args.json else _in_words(needs))
             return 0
-        wanted = _wanted(args)
-        needs = _needs(fitted(preset, Pack.open(wanted.packs[0]).payload))
-        started = begin(wanted, args.resume)
+        data = _data(args)
+        needs = _needs(fitted(preset, data.packs[0].payload))
+        started = begin(_wanted(args, data), args.resume)
     except SettingError as error:
         raise BadArgumentError(str(error)) from error
     print(_in_words(needs), file=sys.stderr)
@@ -66,14 +69,22 @@ def _needs(preset: Preset) -> dict[str, Any]:
     return estimate(preset)
 
 
-def _wanted(args: argparse.Namespace) -> Run:
-    """The run that was asked for. Raises SettingError or BadArgumentError if it cannot be."""
+def _data(args: argparse.Namespace) -> "Stream":
+    """The packs. Raises SettingError or BadArgumentError if they cannot be trained on."""
     if not args.data or not args.out:
         raise BadArgumentError("--data PACK and --out RUN are needed to train: add them, or --dry-run")
     if args.workers < 1:
         raise BadArgumentError(f"--workers is {args.workers}: expected 1 or more")
-    packs = packs_of(args.data)
-    return Run(Path(args.out).absolute(), args.training, tuple(args.set), packs, _best(args.init_from))
+    from training.stream import Stream  # imports torch
+
+    return Stream([Pack.open(place) for place in packs_of(args.data)])
+
+
+def _wanted(args: argparse.Namespace, data: "Stream") -> Run:
+    """The run that was asked for. Raises SettingError if there is nothing to begin it from."""
+    best = _best(args.init_from)
+    folder, packs = Path(args.out).absolute(), packs_of(args.data)
+    return Run(folder, args.training, tuple(args.set), packs, best, data.packs[0].payload, data.statistics)
 
 
 def _best(run: str | None) -> str | None:

@@ -1,0 +1,55 @@
+"""A trained run, opened to make sound with it or to judge it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from training.checkpoint import Checkpoints, load_weights
+from training.errors import SettingError
+from training.fit import fitted
+from training.pack_format import Payload, Statistics
+from training.run_folder import Run
+from training.task import Task
+
+if TYPE_CHECKING:
+    from training.batch import Batch
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A model with the averaged weights of one checkpoint of its run."""
+
+    run: Run
+    checkpoint: Path
+    task: Task
+    payload: Payload
+    """What the model makes."""
+    statistics: Statistics | None
+    """What its payload is normalised by; None for tokens."""
+    module: nn.Module
+    """Evaluating, on ``device``."""
+    encode: Callable[[Batch], Batch]
+    """Adds what encoders that do not train say of a batch, see ``Task.load_encoders``."""
+    device: str
+
+    @classmethod
+    def open(cls, folder: Path, device: str = "cpu") -> Trained:
+        """Open a run at its best checkpoint. Raises SettingError if there is no run, or no checkpoint yet."""
+        run = Run.read(folder)
+        if run.payload is None:
+            raise SettingError(f"the run in {str(folder)!r} does not say what its packs hold: train it again")
+        checkpoint = Checkpoints(run.checkpoints, 1).best()
+        if checkpoint is None:
+            raise SettingError(f"the run in {str(folder)!r} has no checkpoint yet: train it longer")
+        task = fitted(run.preset, run.payload).task
+        torch.manual_seed(run.preset.looping.seed)
+        module = task.build()
+        load_weights(checkpoint, module)
+        module = module.to(device).requires_grad_(False).eval()
+        return cls(run, checkpoint, task, run.payload, run.statistics, module, task.load_encoders(device), device)
