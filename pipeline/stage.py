@@ -10,6 +10,7 @@ from pipeline.items import WorkItem
 from pipeline.ledger import StruckOut
 from pipeline.objects import Objects
 from pipeline.recipe import Recipe
+from pipeline.track_times import TrackTimes
 from pipeline.visit import Visit
 from schemas.fragments.tracks import TRACKS
 
@@ -31,6 +32,7 @@ class Outcome:
     files: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     audio_s: dict[str, float] = field(default_factory=dict)
+    times: TrackTimes = field(default_factory=TrackTimes)
     num_decodes: int = 0
     decoded: dict[str, str] = field(default_factory=dict)
     """Uri -> track, of files that could be read, and decoded where something hears them."""

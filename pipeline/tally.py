@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.plan import Plan
+from pipeline.track_times import TrackTimes
 from pipeline.worker import ItemResult
 from schemas.fragments.tracks import TRACKS
 
@@ -28,6 +29,7 @@ class Tally:
     """(fragment, reason) -> number of tracks."""
     seconds: Counter[str] = field(default_factory=Counter)
     audio_s: Counter[str] = field(default_factory=Counter)
+    times: TrackTimes = field(default_factory=TrackTimes)
     rows: dict[str, int] = field(default_factory=dict)
     """Rows of the recipe's fingerprint at the end."""
     _done_cost_s: float = 0.0
@@ -54,6 +56,7 @@ class Tally:
         self._seen_ids.update(row["track_id"] for row in outcome.files if row["track_id"])
         self.seconds.update(outcome.seconds)
         self.audio_s.update(outcome.audio_s)
+        self.times.update(outcome.times)
 
     @property
     def num_attempted(self) -> int:
@@ -92,6 +95,7 @@ class Tally:
             "wall_s": round(wall_s, 3),
             "realtime_factor": round(self.audio_decoded_s / wall_s, 3),
             "fragments": {name: self._fragment(name) for name in self.fragments},
+            "slowest_tracks": self.times.slowest(),
             "decodes": self.num_decodes,
             "peak_actor_gib": round(self.peak_actor_gib, 3),
             "peak_driver_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 3),

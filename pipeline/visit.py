@@ -159,9 +159,11 @@ class Visit:
         self.outcome.rows.setdefault(fragment, []).append({TRACK_ID: self.track_id, **features})
 
     def _spend(self, fragment: str, started_s: float, duration_s: float) -> None:
-        spent, audio = self.outcome.seconds, self.outcome.audio_s
-        spent[fragment] = spent.get(fragment, 0.0) + time.perf_counter() - started_s
+        assert self.track_id is not None
+        seconds, spent, audio = time.perf_counter() - started_s, self.outcome.seconds, self.outcome.audio_s
+        spent[fragment] = spent.get(fragment, 0.0) + seconds
         audio[fragment] = audio.get(fragment, 0.0) + duration_s
+        self.outcome.times.spend(self.track_id, fragment, seconds, duration_s)
 
     def _fail(self, fragment: str, refusal: Refused) -> None:
         if refusal.reason is Reason.CHANGED:  # what was hashed is no longer what is there

@@ -51,7 +51,9 @@ def test_the_same_build_alone_on_a_cluster_and_as_a_job(cluster: Cluster, tmp_pa
     alone = build(music, tmp_path / "alone", recipe)
     joined = build(music, tmp_path / "joined", recipe, "--address", cluster.address, **cluster.env)
     assert joined["new"] == alone["new"] == 6
-    assert_same(dump(tmp_path / "joined"), dump(tmp_path / "alone"))
+    rows = dump(tmp_path / "joined")
+    assert_same(rows, dump(tmp_path / "alone"))
+    assert sorted(slow["track_id"] for slow in joined["slowest_tracks"]) == [row["track_id"] for row in rows["tracks"]]
     words = ["build", str(music), "--out", str(tmp_path / "job"), "--recipe", str(recipe), "--json"]
     done = muze("submit", "--address", cluster.dashboard, "--", *words, **cluster.env)
     assert '"new": 6' in done.stdout, "the job's log is followed"

@@ -14,7 +14,7 @@ from jobs.pictures.report_coverage import (
 )
 from jobs.pictures.report_distributions import agreements, distributions, rights
 from jobs.pictures.report_duplicates import duplicates
-from jobs.pictures.report_history import compute, history, snapshots
+from jobs.pictures.report_history import compute, history, slowest_tracks, snapshots
 from jobs.pictures.report_map import embedding_map
 from jobs.pictures.report_views import CARD, Views, report_views
 from pipeline.contents import Contents, current_contents
@@ -47,6 +47,7 @@ def dataset_card(dataset: Dataset, snapshot: str | None = None) -> dict[str, Any
             "rights": rights(views),
             "snapshots": snapshots(dataset),
             "compute": compute(views),
+            "slowest_tracks": slowest_tracks(views),
             **history(dataset, views),
         }
 

@@ -7,13 +7,13 @@ from itertools import pairwise
 from typing import Any
 
 from jobs.pictures.report_distributions import round_steps
+from schemas.pitch_classes import PITCH_CLASSES, pitch_class
 
 WIDTH, HEIGHT = 360, 176
 LEFT, RIGHT, _TOP, _BOTTOM = 40, 344, 12, 152
 _NUM_TICKS = 6
-_PITCH_CLASSES = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_TONICS = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
-_KEY = re.compile(r"([A-G])([#b]?) (major|minor)")
+_TONICS = tuple(name.replace("#", "♯") for name in PITCH_CLASSES)
+_KEY = re.compile(r"([A-G][#b]?) (major|minor)")
 _MAP_WIDTH, _MAP_HEIGHT, _MAP_MARGIN = 1000, 600, 24
 
 
@@ -44,8 +44,7 @@ def keys_chart(found: Mapping[str, Any]) -> dict[str, Any] | None:
     counts = [[0, 0] for _ in _TONICS]
     for match, row in zip(matches, found["values"], strict=True):
         assert match is not None
-        accidental = {"#": 1, "b": -1}.get(match[2], 0)
-        counts[(_PITCH_CLASSES[match[1]] + accidental) % 12][match[3] == "minor"] += row["count"]
+        counts[pitch_class(match[1])][match[2] == "minor"] += row["count"]
     top = max(map(max, counts))
     slot = (RIGHT - LEFT) / len(_TONICS)
     bars = [

@@ -4,13 +4,16 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.pictures.report_views import Views
+from jobs.pictures.report_views import CARD, Views
 from pipeline.dataset import Dataset
 from pipeline.errors import BuildFailedError
 from pipeline.live import live_runs
 from pipeline.snapshot import load_snapshot, snapshot_names
+from pipeline.track_times import NUM_SLOWEST
 
 NUM_RUNS = 50
+_SLOWEST = """[{"track_id": "VARCHAR", "seconds": "DOUBLE", "audio_s": "DOUBLE",
+                "slowest_fragment": "VARCHAR", "slowest_fragment_s": "DOUBLE"}]"""
 
 
 def history(dataset: Dataset, views: Views) -> dict[str, Any]:
@@ -41,7 +44,7 @@ def _run(row: Mapping[str, Any], at_work: list[str]) -> dict[str, Any]:
 
 
 def compute(views: Views) -> list[dict[str, Any]]:
-    """Compute time of every fragment over all builds, the slowest first; times are on record a fragment, not a track.
+    """Compute time of every fragment over all builds, the slowest first.
 
     ``realtime_factor`` is seconds of audio a second of compute: small is slow.
     """
@@ -51,6 +54,21 @@ def compute(views: Views) -> list[dict[str, Any]]:
                heard.total / nullif(spent.total, 0) AS realtime_factor,
                spent.total / nullif(sum(spent.total) OVER (), 0) AS share
         FROM spent LEFT JOIN heard USING (fragment) ORDER BY seconds DESC, spent.fragment""")
+
+
+def slowest_tracks(views: Views) -> list[dict[str, Any]]:
+    """The tracks that took longest in any one build, the slowest first; each build has its slowest on record."""
+    return views.rows(
+        f"""
+        WITH noted AS (SELECT from_json(counts->'$.slowest_tracks', ?) AS tracks FROM runs),
+        taken AS (SELECT unnest(tracks, recursive := true) FROM noted)
+        SELECT track_id, title, artist, uri, audio_s, seconds, audio_s / nullif(seconds, 0) AS realtime_factor,
+               slowest_fragment, slowest_fragment_s
+        FROM taken JOIN {CARD} USING (track_id)
+        QUALIFY row_number() OVER (PARTITION BY track_id ORDER BY seconds DESC, slowest_fragment) = 1
+        ORDER BY seconds DESC, track_id LIMIT {NUM_SLOWEST}""",
+        _SLOWEST,
+    )
 
 
 def _entries(column: str) -> str:

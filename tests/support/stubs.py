@@ -97,6 +97,34 @@ class Peaks(Featurizer):
 
 
 @dataclass(frozen=True)
+class Slow(Featurizer):
+    """Takes its time: so many seconds a second of audio."""
+
+    seconds_a_s: float = 1.0
+    writes: ClassVar[Fragment] = Fragment(
+        "slow", 1, "Patience.", (column("slept_s", pa.float64(), unit="s", doc="How long it took."),)
+    )
+
+    def load(self) -> Extract:
+        return lambda batch: [{self.writes.names[0]: self._sleep(inputs)} for inputs in batch]
+
+    def _sleep(self, inputs: Inputs) -> float:
+        slept_s = self.seconds_a_s * inputs.audio(MIX).duration_s
+        time.sleep(slept_s)
+        return slept_s
+
+
+@dataclass(frozen=True)
+class SlowOnGpu(Slow):
+    """The same in a pass of its own, where there is a GPU."""
+
+    gpu_share: ClassVar[float] = 0.5
+    writes: ClassVar[Fragment] = Fragment(
+        "slow_on_gpu", 1, "Patience.", (column("slept_on_gpu_s", pa.float64(), unit="s", doc="How long it took."),)
+    )
+
+
+@dataclass(frozen=True)
 class Moody(Featurizer):
     """Misbehaves on tones of certain frequencies."""
 

@@ -1,0 +1,121 @@
+"""What the accuracy benchmark makes of figures and confidences, and what it writes about them."""
+
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.scoring.document import Calibration, Report
+from benchmarks.scoring.features import FEATURES
+from benchmarks.scoring.measure import Score
+from benchmarks.scoring.ours import why_missing
+from benchmarks.scoring.piece import ANNOTATED, Span
+from benchmarks.scoring.reliability import CONFIDENCES, bins, calibration_error, judge
+from benchmarks.scoring.summary import mean, summarise
+
+
+def figures(metric: str, **values: list[float]) -> list[Score]:
+    return [
+        Score("F", metric, ANNOTATED, f"file {number}", name.replace("_", " "), value)
+        for name, column in values.items()
+        for number, value in enumerate(column)
+    ]
+
+
+def test_means_are_over_files_that_all_have_and_the_verdict_is_against_the_best_library() -> None:
+    [line] = summarise(figures("m", muze=[0.5, 0.7, 0.0], one=[0.4, 0.6], two=[0.9, 0.7]))
+    assert line.num_files == 2
+    assert {name: mean.value for name, mean in line.means.items()} == pytest.approx(
+        {"muze": 0.6, "one": 0.5, "two": 0.8}
+    )
+    assert line.verdict == "**worse by 0.200**"
+
+
+@pytest.mark.parametrize(
+    ("metric", "ours", "theirs", "verdict"),
+    [
+        ("beats F", 0.9, 0.8, "better by 0.100"),
+        ("F0 VFA", 0.9, 0.8, "**worse by 0.100**"),
+        ("voices EER", 0.1, 0.2, "better by 0.100"),
+        ("beats F", 0.8, 0.8004, "equal"),
+        ("majmin covers", 0.8, 0.9, ""),
+    ],
+)
+def test_verdict(metric: str, ours: float, theirs: float, verdict: str) -> None:
+    [line] = summarise(figures(metric, muze=[ours], library=[theirs]))
+    assert line.verdict == verdict
+
+
+def test_an_interval_needs_five_files_and_holds_the_mean() -> None:
+    assert mean([0, 1, 0, 1]).interval is None
+    assert mean([0.5] * 5).interval == (0.5, 0.5)
+    low, high = mean([0, 1] * 10).interval or (0, 0)
+    assert 0.2 < low < 0.5 < high < 0.8
+
+
+def test_confidences_are_compared_with_what_is_right_by_weight() -> None:
+    found = bins([(0.9, 1.0, 1.0), (0.9, 0.0, 3.0), (0.1, 0.0, 1.0), (1.0, 1.0, 0.0)])
+    assert [(one.low, one.high, one.weight) for one in found] == [(0.0, 0.2, 1), (0.8, 1.0, 4)]
+    assert [one.right for one in found] == [0, 0.25]
+    assert calibration_error(found) == pytest.approx((0.1 * 1 + 0.65 * 4) / 5)
+    assert bins([]) == []
+
+
+TRUE_CHORDS = [Span(0.0, 4.0, "C:maj"), Span(4.0, 6.0, "A:min7"), Span(6.0, 8.0, "B:dim7")]
+
+
+SONG_PARTS = [Span(0, 15, "verse"), Span(15, 30, "chorus")]
+
+
+def test_every_confidence_is_judged_by_its_label() -> None:
+    known = {
+        "tempi_bpm": [120.0],
+        "key": "C major",
+        "chords": TRUE_CHORDS,
+        "sections": SONG_PARTS,
+        "beats_s": [1.0, 2.0],
+    }
+    found = {
+        "tempo_bpm": 60.0,
+        "tempo_confidence": 0.9,
+        "key": "C major",
+        "key_confidence": 0.6,
+        "chords": [{"start_s": 0, "end_s": 8, "label": "C:maj", "confidence": 0.7}],
+        "chord_agreement": 0.4,
+        "beats_s": [1.0],
+        "beat_agreement": 0.5,
+        "sections": [{"start_s": 0, "end_s": 30, "type": "verse", "cluster": 0, "confidence": 0.8}],
+    }
+    judged = {(one.column, one.right_if): judge(one, [(known, found), (known, {}), ({}, found)]) for one in CONFIDENCES}
+    assert {name: values for name, values in judged.items() if values} == {
+        ("tempo_confidence", "the tempo is within 4 % (Acc1)"): [(0.9, 0, 1)],
+        ("tempo_confidence", "it is up to octaves (Acc2)"): [(0.9, 1, 1)],
+        ("beat_agreement", "beats are (F-measure)"): [(0.5, pytest.approx(2 / 3), 1)],
+        ("key_confidence", "the key is exact"): [(0.6, 1, 1)],
+        ("chords.confidence", "the chord is (majmin)"): [(0.7, 1, 4), (0.7, 0, 2)],
+        ("chord_agreement", "chords are (share of time, majmin)"): [(0.4, pytest.approx(2 / 3), 1)],
+        ("sections.confidence", "the type is right"): [(0.8, 1, 15), (0.8, 0, 15)],
+    }
+    assert len(judged) == len(CONFIDENCES), "a reason a line"
+
+
+def test_the_document_holds_what_was_scored_and_what_was_not() -> None:
+    tempo = next(feature for feature in FEATURES if feature.title == "Tempo")
+    scores = [replaced._replace(feature="Tempo") for replaced in figures("tempo Acc1", muze=[1, 0], madmom=[1, 1])]
+    calibration = Calibration(CONFIDENCES[0], ANNOTATED, bins([(0.9, 1.0, 1.0)]))
+    text = Report(["a | fact"], [tempo], scores, [calibration], {"Words": "no weights"}, [("x", "y")] * 2).markdown()
+    assert "| tempo Acc1 | annotated recordings | 2 | 0.500 | 1.000 | **worse by 0.500** |" in text
+    assert "| file 1 | 0.000 / 1.000 |" in text
+    assert "| annotated recordings | 0.8 to 1 | 1 | 0.90 | 1.00 |" in text
+    assert "- Words: no weights." in text
+    assert text.count("- Y: x.") == 1
+    assert "a | fact" in text
+    assert "librosa directly" not in text, "a library without figures"
+
+
+def test_what_is_not_measured_names_the_weights_it_needs() -> None:
+    words = next(feature for feature in FEATURES if feature.title == "Words")
+    reason = why_missing(words)
+    assert "htdemucs" in reason
+    assert "whisper" in reason
+    assert "muze models pull" in reason
+    assert "no fragment dreams" in why_missing(replace(words, fragment="dreams"))

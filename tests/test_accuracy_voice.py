@@ -1,0 +1,100 @@
+"""The accuracy benchmark on answers whose worth is known: voices, what they sing and who they are."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.scoring.line import score_f0, score_note, score_parts, score_vibrato
+from benchmarks.scoring.piece import Contour, Found, Span
+from benchmarks.scoring.text import score_phonemes, score_words
+from benchmarks.scoring.voices import equal_error_rate, score_voices
+
+HOP_S = 0.01
+
+
+def tone(f0_hz: float, duration_s: float = 2.0) -> Contour:
+    times_s = np.arange(0, duration_s, HOP_S)
+    return Contour(times_s.tolist(), [f0_hz] * len(times_s))
+
+
+def sung(f0_hz: float, duration_s: float = 2.0) -> Found:
+    return {"f0_hz": tone(f0_hz, duration_s).f0_hz, "f0_hop_s": HOP_S}
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (sung(220), {"RPA": 1, "RCA": 1, "VR": 1, "VFA": 0, "OA": 1, "right where voiced": 1}),
+        (sung(440), {"RPA": 0, "RCA": 1, "VR": 1, "VFA": 0, "OA": 0.5, "right where voiced": 0}),
+        (sung(220, 4), {"RPA": 1, "RCA": 1, "VR": 1, "VFA": 1, "OA": 0.5, "right where voiced": 0.5}),
+        (sung(np.nan), {"RPA": 0, "RCA": 0, "VR": 0, "VFA": 0, "OA": 0.5, "right where voiced": 0}),
+        ({"f0_hz": None, "f0_hop_s": None}, {"RPA": 0, "RCA": 0, "VR": 0, "VFA": 0, "OA": 0, "right where voiced": 0}),
+    ],
+)
+def test_f0_of_a_tone_that_ends_half_way(found: Found, expected: dict[str, float]) -> None:
+    times_s, f0_hz = tone(220, 4)
+    scores = score_f0({"f0": Contour(times_s, [hz if t < 2 else 0.0 for t, hz in zip(times_s, f0_hz, strict=True)])}, found)  # fmt: skip # noqa: E501
+    assert scores == pytest.approx({f"F0 {name}": value for name, value in expected.items()}, abs=0.01)
+
+
+def test_f0_of_many_voices_may_be_that_of_any_of_them() -> None:
+    choir = {"f0_parts": [tone(220), tone(330), Contour([0.0, 2.0], [0.0, 0.0])]}
+    assert [score_parts(choir, sung(hz))["F0 of any voice"] for hz in (220, 332, 440, np.nan)] == [1, 1, 0, 0]
+
+
+def test_a_single_note_is_right_within_50_cents_and_in_any_octave_apart() -> None:
+    scores = [tuple(score_note({"note_midi": 69}, sung(hz)).values()) for hz in (440, 450, 880, 466.2, np.nan)]
+    assert scores == [(1, 1), (1, 1), (0, 1), (0, 0), (0, 0)]
+
+
+def test_vibrato_is_looked_for_in_every_annotated_span() -> None:
+    time_s = np.arange(0, 4, HOP_S)
+    wavering = 220 * 2 ** (60 / 1200 * np.sin(2 * np.pi * 5.5 * time_s) * (time_s < 2))
+    found = {"f0_hz": wavering, "f0_hop_s": HOP_S, "vibrato_rate_hz": 5.4, "vibrato_depth_cents": 58}
+    spans = [Span(0, 2, "yes"), Span(2, 4, "no")]
+    scores = score_vibrato({"vibrato": spans, "vibrato_rate_hz": 5.5, "vibrato_depth_cents": 60}, found)
+    assert scores == pytest.approx(
+        {"vibrato spans F": 1, "vibrato rate error, Hz": 0.1, "vibrato depth error, cents": 2}
+    )
+    swapped = [Span(0, 2, "no"), Span(2, 4, "yes")]
+    assert score_vibrato({"vibrato": swapped}, found) == {"vibrato spans F": 0}
+
+
+def test_equal_error_rate() -> None:
+    assert equal_error_rate([0.8, 0.9], [0.1, 0.2]) == 0
+    assert equal_error_rate([0.1, 0.2], [0.8, 0.9]) == 1
+    assert equal_error_rate([0.2, 0.6, 0.7, 0.9], [0.1, 0.3, 0.4, 0.65]) == pytest.approx(0.25)
+    assert equal_error_rate([0.5] * 4, [0.5] * 4) == pytest.approx(0.5)
+
+
+def test_voices_of_separate_speakers_are_told_apart_and_confused_ones_are_not() -> None:
+    def score(*embeddings: Any) -> dict[str, float]:
+        return score_voices(
+            [({"speaker": name}, {"voice_embedding": e}) for name, e in zip("aabb", embeddings, strict=True)]
+        )
+
+    x, y = [1.0, 0.0], [0.0, 1.0]
+    assert score(x, x, y, y) == {"voices EER": 0, "nearest is the same": 1, "retrieval mAP": 1}
+    assert score(x, y, x, y)["nearest is the same"] == 0
+    assert score(x, None, y, y)["nearest is the same"] < 1
+    assert score_voices([({"speaker": "a"}, {"voice_embedding": x})] * 2) == {}
+
+
+WORDS = [Span(0.0, 0.5, "Don't"), Span(0.5, 1.0, "stop,"), Span(1.0, 1.5, "now")]
+
+
+def test_words_are_timed_where_they_were_recognised() -> None:
+    found = [{"word": word, "start_s": start_s, "end_s": start_s + 0.4} for word, start_s in (("don’t", 0.1), ("step", 0.5), ("now!", 1.5))]  # fmt: skip # noqa: E501, RUF001
+    scores = score_words({"words": WORDS}, {"words": found})
+    assert scores == pytest.approx(
+        {"word error rate": 1 / 3, "word starts, mean error, s": 0.3, "word starts within 0.3 s": 0.5}
+    )
+    assert score_words({"words": WORDS}, {"words": None}) == {"word error rate": 1}
+
+
+def test_phoneme_boundaries_count_without_names_and_silence() -> None:
+    spans = [Span(0, 1, "pau"), Span(1, 1.2, "k"), Span(1.2, 1.5, "a"), Span(1.5, 2, "sil")]
+    found = [{"start_s": 1.03, "end_s": 1.2}, {"start_s": 1.2, "end_s": 1.5}]
+    scores = score_phonemes({"phonemes": spans}, {"phonemes": found})
+    assert scores == pytest.approx({"phoneme boundaries F, 20 ms": 2 / 3, "phoneme boundaries F, 50 ms": 1})
