@@ -11,6 +11,7 @@ COPY pyproject.toml requirements.lock README.md LICENSE Makefile ./
 COPY schemas schemas
 COPY featurizers featurizers
 COPY pipeline pipeline
+COPY training training
 COPY jobs jobs
 RUN make install PYTHON=python3.11 && rm -rf /root/.cache
 ENV PATH=/opt/muze/.venv/bin:$PATH

@@ -1,15 +1,16 @@
 """How far beats and tempo agree with those of another tracker, librosa's.
 
 It is Ellis' dynamic programming ("Beat Tracking by Dynamic Programming", JNMR 2007) over a mel spectrum's rise, with
-librosa's default settings, computed block by block: equal to a call on the whole signal in a fraction of the memory.
+librosa's default settings.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from featurizers.librosa_chunks import FRAME_SAMPLES, HOP_SAMPLES, TEMPOGRAM_FRAMES, centred_chunks, tempograms
 from featurizers.tempo import FACTORS, Doubles, is_close, tempo_line
 
 Floats = npt.NDArray[np.float32]
@@ -17,11 +18,6 @@ Floats = npt.NDArray[np.float32]
 RATE_HZ = 22050
 TOLERANCE_S = 0.07
 """Beats no further apart are the same one (Dixon, JNMR 2007)."""
-
-_FRAME_SAMPLES = 2048
-_HOP_SAMPLES = 512
-_CHUNK_FRAMES = 1024
-_TEMPOGRAM_FRAMES = 384
 
 
 class Agreement(NamedTuple):
@@ -44,11 +40,13 @@ def tempo_agreement(tempo_bpm: float, other_bpm: float) -> float:
     return 1.0 if same else 0.5 if any(related) else 0.0
 
 
-def f_measure(times_s: Sequence[float] | Doubles, others_s: Sequence[float] | Doubles) -> float:
-    """Harmonic mean of precision and recall of ascending times, each matched at most once within 70 ms."""
+def f_measure(
+    times_s: Sequence[float] | Doubles, others_s: Sequence[float] | Doubles, tolerance_s: float = TOLERANCE_S
+) -> float:
+    """Harmonic mean of precision and recall of ascending times, each matched at most once within the tolerance."""
     hits = i = j = 0
     while i < len(times_s) and j < len(others_s):
-        is_hit, is_late = abs(times_s[i] - others_s[j]) <= TOLERANCE_S, others_s[j] > times_s[i]
+        is_hit, is_late = abs(times_s[i] - others_s[j]) <= tolerance_s, others_s[j] > times_s[i]
         hits += is_hit
         i += is_hit or is_late
         j += is_hit or not is_late
@@ -60,7 +58,7 @@ def librosa_beats_s(samples: Floats) -> Doubles:
     from librosa.beat import beat_track
 
     strengths = onset_strengths(samples)
-    settings = {"sr": RATE_HZ, "hop_length": _HOP_SAMPLES, "units": "time"}
+    settings = {"sr": RATE_HZ, "hop_length": HOP_SAMPLES, "units": "time"}
     if not strengths.any():
         return np.empty(0)
     _, beats_s = beat_track(onset_envelope=strengths, bpm=_librosa_tempo_bpm(strengths), **settings)
@@ -73,29 +71,17 @@ def onset_strengths(samples: Floats) -> Floats:
     from librosa.feature import melspectrogram
     from librosa.onset import onset_strength
 
-    settings = {"sr": RATE_HZ, "n_fft": _FRAME_SAMPLES, "hop_length": _HOP_SAMPLES, "center": False}
-    mel = np.concatenate([melspectrogram(y=segment, **settings) for segment in _segments(samples)], axis=1)
+    settings = {"sr": RATE_HZ, "n_fft": FRAME_SAMPLES, "hop_length": HOP_SAMPLES, "center": False}
+    mel = np.concatenate([melspectrogram(y=segment, **settings) for segment in centred_chunks(samples)], axis=1)
     strengths: Floats = onset_strength(S=power_to_db(mel), sr=RATE_HZ)
     return strengths
 
 
-def _segments(samples: Floats) -> Iterator[Floats]:
-    """The samples of one chunk of centred frames after another, with silence beyond the ends."""
-    padded = np.pad(samples, _FRAME_SAMPLES // 2)
-    num_frames = 1 + len(samples) // _HOP_SAMPLES
-    for first in range(0, num_frames, _CHUNK_FRAMES):
-        last = min(first + _CHUNK_FRAMES, num_frames) - 1
-        yield padded[first * _HOP_SAMPLES : last * _HOP_SAMPLES + _FRAME_SAMPLES]
-
-
 def _librosa_tempo_bpm(strengths: Floats) -> float:
     """The tempo of the mean tempogram."""
-    from librosa.feature import tempo, tempogram
+    from librosa.feature import tempo
 
-    padded = np.pad(strengths, _TEMPOGRAM_FRAMES // 2, mode="linear_ramp", end_values=0)
-    sums = np.zeros(_TEMPOGRAM_FRAMES)
-    for first in range(0, len(strengths), _CHUNK_FRAMES):
-        last = min(first + _CHUNK_FRAMES, len(strengths))
-        window = padded[first : last + _TEMPOGRAM_FRAMES - 1]
-        sums += tempogram(onset_envelope=window, win_length=_TEMPOGRAM_FRAMES, center=False).sum(axis=1)
-    return float(tempo(tg=sums[:, None] / len(strengths), sr=RATE_HZ, hop_length=_HOP_SAMPLES)[0])
+    sums = np.zeros(TEMPOGRAM_FRAMES)
+    for tempogram in tempograms(strengths):
+        sums += tempogram.sum(axis=1)
+    return float(tempo(tg=sums[:, None] / len(strengths), sr=RATE_HZ, hop_length=HOP_SAMPLES)[0])

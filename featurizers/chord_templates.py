@@ -9,11 +9,11 @@ import numpy.typing as npt
 
 from featurizers.label_chain import Run, best_states, posteriors, runs_of
 from featurizers.madmom_spectrogram import Floats
+from schemas.pitch_classes import PITCH_CLASSES
 
 Doubles = npt.NDArray[np.float64]
 
-ROOTS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
-LABELS = (*(f"{root}:maj" for root in ROOTS), *(f"{root}:min" for root in ROOTS), "N")
+LABELS = (*(f"{root}:maj" for root in PITCH_CLASSES), *(f"{root}:min" for root in PITCH_CLASSES), "N")
 TRIADS = ((0, 4, 7), (0, 3, 7))
 """Semitones of a major and a minor chord above the root."""
 

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
+from schemas.pitch_classes import pitch_class
+
 Triad = Literal["maj", "min", "dim", "aug", "none"]
 
 MAX_REST_S = 1.0
 """A rest up to this long does not part two chords; a longer one ends a phrase."""
 
-_STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _SCALE = (0, 2, 4, 5, 7, 9, 11)
 _DEGREES = {
     "maj": "3 5",
@@ -107,7 +108,7 @@ def parse(label: str) -> Chord | None:
     quality = match["quality"] if match["colon"] else "maj"
     if quality not in _DEGREES and (quality or degrees is None):
         return None
-    root = _pitch_class(match["root"])
+    root = pitch_class(match["root"])
     written = [*_DEGREES.get(quality, "").split(), *(degree for degree in (degrees or "").split(",") if degree.strip())]
     read = [_DEGREE.fullmatch(degree.strip()) for degree in written]
     bass = _bass(match["bass"], root)
@@ -116,10 +117,6 @@ def parse(label: str) -> Chord | None:
     omitted = {_semitones(degree) for degree in read if degree and degree["omitted"]}
     intervals = {0} | {_semitones(degree) for degree in read if degree and not degree["omitted"]}
     return Chord(root, frozenset(intervals - omitted | {bass}), bass)
-
-
-def _pitch_class(note: str) -> int:
-    return (_STEPS[note[0]] + note.count("#") - note[1:].count("b")) % 12
 
 
 def _semitones(degree: re.Match[str]) -> int:
@@ -132,7 +129,7 @@ def _bass(text: str | None, root: int) -> int | None:
     if text is None:
         return 0
     if re.fullmatch(r"[A-G][b#]*", text):
-        return (_pitch_class(text) - root) % 12
+        return (pitch_class(text) - root) % 12
     degree = _DEGREE.fullmatch(text)
     return _semitones(degree) if degree else None
 

@@ -9,12 +9,13 @@ from featurizers.label_chain import Run, posteriors, runs_of
 from featurizers.madmom_compat import madmom_names
 from featurizers.madmom_onnx import ConvolutionalNetwork, read_layers
 from featurizers.madmom_spectrogram import Floats
+from schemas.pitch_classes import PITCH_CLASSES
 
 FRAMES_PER_S = 10
 BANDS = (24, 60, 2600)  # an octave, lowest and highest Hz
 _CHUNK_FRAMES = 512
 _CONTEXT_FRAMES = 11  # what a frame sees to either side, silence beyond the ends
-_ROOTS = ("A", "A#", "B", "C", "C#", "D", "D#", "E", "F", "F#", "G", "G#")
+_ROOTS = (*PITCH_CLASSES[9:], *PITCH_CLASSES[:9])  # from A on
 _LABELS = (*(f"{root}:maj" for root in _ROOTS), *(f"{root}:min" for root in _ROOTS), "N")
 
 

@@ -1,7 +1,7 @@
 """Summaries of spectral shape and onsets, from one pass of short-time spectra."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -11,16 +11,12 @@ import numpy.typing as npt
 
 from featurizers.audio import MIX_22K_MONO
 from featurizers.featurizer import Extract, Features, Featurizer, Inputs
+from featurizers.librosa_chunks import FRAME_SAMPLES, HOP_SAMPLES, Signal, centred_chunks, tempograms
 from schemas.fragments.timbre import TIMBRE
 
-_FRAME_SAMPLES = 2048
-_HOP_SAMPLES = 512
-_PASS_FRAMES = 1024  # a few MiB of spectra at a time, so that memory does not grow with the track
 _CONTRAST_QUANTILE = 0.02
 _CONTRAST_EDGES_HZ = (0.0, *(200.0 * 2**octave for octave in range(7)))
-_TEMPOGRAM_FRAMES = 384
 
-Signal = npt.NDArray[np.float32]  # (samples,)
 Spectra = npt.NDArray[np.float32]  # (bins, frames), magnitudes
 Frames = npt.NDArray[np.floating[Any]]  # (values, frames)
 
@@ -85,24 +81,13 @@ def _frames(signal: Signal, rate_hz: int) -> dict[str, Frames]:
 
     measure = _measures(rate_hz)
     blocks = []
-    for centred, held in zip(_segments(signal, "constant"), _segments(signal, "edge"), strict=True):
-        spectra = np.abs(librosa.stft(centred, n_fft=_FRAME_SAMPLES, hop_length=_HOP_SAMPLES, center=False))
+    for centred, held in zip(centred_chunks(signal), centred_chunks(signal, "edge"), strict=True):
+        spectra = np.abs(librosa.stft(centred, n_fft=FRAME_SAMPLES, hop_length=HOP_SAMPLES, center=False))
         zero_crossings = librosa.feature.zero_crossing_rate(
-            held, frame_length=_FRAME_SAMPLES, hop_length=_HOP_SAMPLES, center=False
+            held, frame_length=FRAME_SAMPLES, hop_length=HOP_SAMPLES, center=False
         )
         blocks.append(measure(spectra) | {"zero_crossings": zero_crossings})
     return {name: np.concatenate([block[name] for block in blocks], axis=1) for name in blocks[0]}
-
-
-def _segments(signal: Signal, padding: Any) -> Iterator[Signal]:
-    """Yield the samples of ``_PASS_FRAMES`` centred frames after another; beyond the ends, what ``padding`` says."""
-    margin = _FRAME_SAMPLES // 2
-    num_frames = 1 + len(signal) // _HOP_SAMPLES
-    for first in range(0, num_frames, _PASS_FRAMES):
-        last = min(first + _PASS_FRAMES, num_frames) - 1
-        start, stop = first * _HOP_SAMPLES - margin, last * _HOP_SAMPLES + margin
-        before, after = max(0, -start), max(0, stop - len(signal))
-        yield np.pad(signal[max(0, start) : stop], (before, after), mode=padding)
 
 
 def _measures(rate_hz: int) -> Callable[[Spectra], dict[str, Frames]]:
@@ -110,8 +95,8 @@ def _measures(rate_hz: int) -> Callable[[Spectra], dict[str, Frames]]:
     import librosa
     from librosa.filters import mel
 
-    mel_filters = mel(sr=rate_hz, n_fft=_FRAME_SAMPLES)
-    bands = _contrast_bands(librosa.fft_frequencies(sr=rate_hz, n_fft=_FRAME_SAMPLES))
+    mel_filters = mel(sr=rate_hz, n_fft=FRAME_SAMPLES)
+    bands = _contrast_bands(librosa.fft_frequencies(sr=rate_hz, n_fft=FRAME_SAMPLES))
 
     def measure(spectra: Spectra) -> dict[str, Frames]:
         centroid = librosa.feature.spectral_centroid(S=spectra, sr=rate_hz)
@@ -169,14 +154,10 @@ def _tempogram_ratio(strength: Signal, rate_hz: int) -> npt.NDArray[np.float64]:
 
     The ratios are read off by linear interpolation, so frames of one tempo can be summed first.
     """
-    from librosa.feature import tempo, tempogram, tempogram_ratio
+    from librosa.feature import tempo, tempogram_ratio
 
-    padded = np.pad(strength, _TEMPOGRAM_FRAMES // 2, mode="linear_ramp", end_values=0)
     sums: defaultdict[float, Any] = defaultdict(float)
-    for first in range(0, len(strength), _PASS_FRAMES):
-        last = min(first + _PASS_FRAMES, len(strength))
-        window = padded[first : last + _TEMPOGRAM_FRAMES - 1]
-        strengths = tempogram(onset_envelope=window, win_length=_TEMPOGRAM_FRAMES, center=False)
+    for strengths in tempograms(strength):
         tempi_bpm = tempo(tg=strengths, sr=rate_hz, aggregate=None)
         for tempo_bpm in np.unique(tempi_bpm):
             sums[tempo_bpm] += strengths[:, tempi_bpm == tempo_bpm].sum(axis=1)

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -93,8 +92,3 @@ class Committer:
     def _commit_plain(self, name: str, rows: list[dict[str, Any]]) -> None:
         table = self.dataset.system_table(name)
         table.commit([write_plain(table, rows, uuid.uuid4().hex)])
-
-    def write_files(self, rows: list[dict[str, Any]]) -> None:
-        """Commit files rows at once: files that are gone or back."""
-        if rows:
-            self._commit_plain("files", [row | {"seen_at": datetime.now(UTC)} for row in rows])

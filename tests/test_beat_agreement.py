@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from featurizers import beat_agreement
+from featurizers import librosa_chunks
 from featurizers.beat_agreement import RATE_HZ, agreement, f_measure, librosa_beats_s, onset_strengths, tempo_agreement
 
 TIMES_S = st.lists(st.integers(0, 3000), max_size=40, unique=True).map(lambda ms: np.sort(ms) / 1000)
@@ -27,7 +27,7 @@ def clicks(bpm: float, duration_s: float = 20.0) -> tuple[np.ndarray, np.ndarray
 @pytest.mark.parametrize("num_samples", [20 * RATE_HZ, 7 * RATE_HZ + 123, 3000])
 def test_beats_in_chunks_are_librosas(num_samples: int, monkeypatch: pytest.MonkeyPatch) -> None:
     samples = clicks(103)[1][:num_samples]
-    monkeypatch.setattr(beat_agreement, "_CHUNK_FRAMES", 100)
+    monkeypatch.setattr(librosa_chunks, "CHUNK_FRAMES", 100)
     strengths = librosa.onset.onset_strength(y=samples, sr=RATE_HZ)
     np.testing.assert_allclose(onset_strengths(samples), strengths, atol=1e-4)
     _, expected_s = librosa.beat.beat_track(y=samples, sr=RATE_HZ, units="time")

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from featurizers.beat_votes import ChordSpan
-from featurizers.chord_templates import LABELS, ROOTS
+from featurizers.chord_templates import LABELS
 from featurizers.harmony_agreement import key_agreement
 from featurizers.key_profiles import KEYS, PROFILES, chord_evidence, key_evidence, probabilities, profile_correlations
+from schemas.pitch_classes import PITCH_CLASSES
 
 STEPS = st.integers(0, 11)
 CHROMAS = arrays(np.float64, 12, elements=st.floats(0, 1)).filter(lambda chroma: np.ptp(chroma) > 1e-3)
@@ -24,7 +25,7 @@ def spans(chords: list[tuple[str, float]], steps: int = 0) -> list[ChordSpan]:
     found, start_s = [], 0.0
     for label, duration_s in chords:
         root, _, mode = label.partition(":")
-        moved = label if label == "N" else f"{ROOTS[(ROOTS.index(root) + steps) % 12]}:{mode}"
+        moved = label if label == "N" else f"{PITCH_CLASSES[(PITCH_CLASSES.index(root) + steps) % 12]}:{mode}"
         found.append(ChordSpan(start_s, start_s + duration_s, moved, 1.0))
         start_s += duration_s
     return found

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from schemas.pitch_classes import PITCH_CLASSES
+
 Kind = Literal["number", "label", "vector", "curve", "spans", "symbols", "text"]
 """How a condition of B windows reaches a model:
 
@@ -22,7 +24,6 @@ CURVE_HOP_S = 0.01
 SECTION_TYPES = ("intro", "verse", "chorus", "bridge", "solo", "break", "outro", "silence")
 SENTIMENTS = ("negative", "neutral", "positive")
 TIME_SIGNATURES = ("2/4", "3/4", "4/4", "5/4", "6/4", "7/4")
-PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 CHORDS = (*(f"{root}:{mode}" for mode in ("maj", "min") for root in PITCH_CLASSES), "N")
 KEYS = tuple(range(24))
 """Indices as in fragment harmony: pitch class of the tonic, plus 12 if minor."""

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.scoring.piece import ANNOTATED, Contour, Piece, Span, Truth
+from schemas.pitch_classes import STEPS
 
 Lines = list[dict[str, str]]
 
 NOTE = re.compile(r"([A-G])(#|b)?(-?\d)")
-_STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 _KEY = re.compile(r"[A-G][#b]? (major|minor)")
 _NOTE_IN_BASS = re.compile(r"/[A-G][#b]*$")  # Harte has degrees there; neither vocabulary looks at it
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -105,7 +105,7 @@ def midi_number(note: str) -> int:
     if match is None:
         raise ValueError(f"{note!r} is no note")
     step, sign, octave = match.groups()
-    return _STEPS[step] + {"#": 1, "b": -1, None: 0}[sign] + 12 * (int(octave) + 1)
+    return STEPS[step] + {"#": 1, "b": -1, None: 0}[sign] + 12 * (int(octave) + 1)
 
 
 def _contour(lines: Lines) -> Contour | None:

@@ -7,9 +7,10 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from jobs.demo.score import INTERVALS, NO_CHORD, chord_tones, pitch_class
+from featurizers.beat_agreement import f_measure
+from jobs.demo.score import INTERVALS, NO_CHORD, chord_tones
+from schemas.pitch_classes import pitch_class
 
-BEAT_TOLERANCE_S = 0.07
 BREATH_TOLERANCE_S = 0.1
 COLUMNS = (
     "BPM",
@@ -162,15 +163,3 @@ def _triad(label: str) -> tuple[int, ...] | str:
     chord = label.partition("/")[0]
     is_known = chord != NO_CHORD and (chord.partition(":")[2] or "maj") in INTERVALS
     return chord_tones(chord)[:3] if is_known else label
-
-
-def f_measure(truth_s: Sequence[float], found_s: Sequence[float], tolerance_s: float = BEAT_TOLERANCE_S) -> float:
-    """Harmonic mean of precision and recall of ascending times, each matched at most once (Dixon, JNMR 2007)."""
-    hits, i, j = 0, 0, 0
-    while i < len(truth_s) and j < len(found_s):
-        is_hit = abs(truth_s[i] - found_s[j]) <= tolerance_s
-        hits += is_hit
-        is_late = found_s[j] > truth_s[i]
-        i += is_hit or is_late
-        j += is_hit or not is_late
-    return 2 * hits / max(1, len(truth_s) + len(found_s))

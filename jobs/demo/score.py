@@ -4,14 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import accumulate, chain, groupby
 
+from schemas.pitch_classes import pitch_class
+
 NO_CHORD = "N"
-STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 INTERVALS = {"maj": (0, 4, 7), "min": (0, 3, 7), "7": (0, 4, 7, 10), "maj7": (0, 4, 7, 11), "min7": (0, 3, 7, 10)}
-
-
-def pitch_class(name: str) -> int:
-    """Pitch class of a note name such as C, F# or Bb; C = 0. KeyError if it is none."""
-    return (STEPS[name[0]] + name.count("#") - name[1:].count("b")) % 12
 
 
 def midi_number(name: str) -> int:

@@ -14,7 +14,8 @@ import numpy as np
 from featurizers.harte import parse
 from jobs.packing.track import Item, Track, seconds
 from jobs.packing.windows import Window
-from training.conditions import CURVE_HOP_S, PITCH_CLASSES
+from schemas.pitch_classes import PITCH_CLASSES
+from training.conditions import CURVE_HOP_S
 
 Cut = Callable[[Track, Window], Any]
 
