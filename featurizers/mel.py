@@ -14,6 +14,7 @@ from schemas.fragments.mel import MEL
 from schemas.mel_specs import MEL_SPECS, MelSpec
 
 Floats = npt.NDArray[np.float32]
+Halves = npt.NDArray[np.float16]
 
 _PASS_FRAMES = 2048  # a few MiB of spectra at a time
 
@@ -35,30 +36,40 @@ class Mel(Featurizer):
             raise ValueError(f"spec is {self.spec!r}, expected one of {', '.join(MEL_SPECS)}: choose one of them")
 
     def load(self) -> Extract:
-        from librosa.filters import mel as mel_filters
-
         spec = MEL_SPECS[self.spec]
-        filters = mel_filters(
-            sr=spec.rate_hz,
-            n_fft=spec.n_fft,
-            n_mels=spec.num_bins,
-            fmin=spec.fmin_hz,
-            fmax=spec.fmax_hz,
-            htk=spec.mel_scale == "htk",
-        )
-        return lambda batch: [self._features(inputs, spec, filters) for inputs in batch]
+        filters = filters_of(spec)
+        return lambda batch: [_features(inputs, spec, self.stereo, filters) for inputs in batch]
 
-    def _features(self, inputs: Inputs, spec: MelSpec, filters: Floats) -> Features:
-        view = View("mix", spec.rate_hz, None if self.stereo else 1)
-        samples = _channels(inputs.audio(view).samples, self.stereo)
-        if samples.shape[1] <= spec.pad_samples or spec.num_frames(samples.shape[1]) == 0:
-            return dict.fromkeys(MEL.names)
-        mel = np.stack([log_mel(channel, spec, filters) for channel in samples])
-        return {
-            "mel": mel.astype("<f2").tobytes(),
-            "mel_shape": list(mel.shape),
-            "mel_spec": json.dumps(spec.to_dict()),
-        }
+
+def _features(inputs: Inputs, spec: MelSpec, stereo: bool, filters: Floats) -> Features:
+    mel = stored_log_mel(inputs, spec, stereo, filters)
+    if mel is None:
+        return dict.fromkeys(MEL.names)
+    return {"mel": mel.tobytes(), "mel_shape": list(mel.shape), "mel_spec": json.dumps(spec.to_dict())}
+
+
+def filters_of(spec: MelSpec) -> Floats:
+    """Return the mel filters ``(num_bins, n_fft // 2 + 1)``."""
+    from librosa.filters import mel as mel_filters
+
+    filters: Floats = mel_filters(
+        sr=spec.rate_hz,
+        n_fft=spec.n_fft,
+        n_mels=spec.num_bins,
+        fmin=spec.fmin_hz,
+        fmax=spec.fmax_hz,
+        htk=spec.mel_scale == "htk",
+    )
+    return filters
+
+
+def stored_log_mel(inputs: Inputs, spec: MelSpec, stereo: bool, filters: Floats) -> Halves | None:
+    """Return the log-mels ``(channels, num_bins, frames)`` of the mix as packs hold them; None if it is too short."""
+    view = View("mix", spec.rate_hz, None if stereo else 1)
+    samples = _channels(inputs.audio(view).samples, stereo)
+    if samples.shape[1] <= spec.pad_samples or spec.num_frames(samples.shape[1]) == 0:
+        return None
+    return np.stack([log_mel(channel, spec, filters).astype("<f2") for channel in samples])
 
 
 def log_mel(samples: Floats, spec: MelSpec, filters: Floats) -> Floats:

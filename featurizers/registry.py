@@ -23,6 +23,7 @@ FEATURIZERS = {
     "clap_text": "featurizers.clap_text:ClapText",
     "mel": "featurizers.mel:Mel",
     "codec_tokens": "featurizers.codec_tokens:CodecTokens",
+    "latents": "featurizers.latents:Latents",
 }
 
 

@@ -37,18 +37,28 @@ class Download:
 
 
 @dataclass(frozen=True)
+class Trained:
+    """A training of one's own, which wrote the files into the store; ``revision`` says which, and which checkpoint."""
+
+    revision: str
+
+
+@dataclass(frozen=True)
 class Weight:
     """A trained model."""
 
     name: str
-    origin: Package | Hub | Download
+    origin: Package | Hub | Download | Trained
     files: tuple[WeightFile, ...]
     fragments: tuple[str, ...]
     """Fragments whose featurizers load it, under some setting."""
     source: str
     licence: str
-    commercial_use: bool
+    commercial_use: bool | None
+    """None: that is for whoever trained it to know."""
     licence_note: str
+    commands: tuple[str, ...] = ()
+    """Commands that load it besides those fragments."""
 
     @property
     def packaged(self) -> bool:
@@ -56,6 +66,11 @@ class Weight:
 
     @property
     def size_bytes(self) -> int | None:
-        """Sum over its files; None if that of any is not known."""
+        """Sum over its files; None if that of any is not known, or which they are."""
         sizes = [file.size_bytes for file in self.files]
-        return None if None in sizes else sum(size for size in sizes if size is not None)
+        return None if None in sizes or not sizes else sum(size for size in sizes if size is not None)
+
+    @property
+    def loaded_by(self) -> tuple[str, ...]:
+        """Fragments and commands, for people."""
+        return (*self.fragments, *(f"muze {command}" for command in self.commands))

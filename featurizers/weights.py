@@ -6,10 +6,24 @@ from pathlib import Path
 
 from featurizers.hub_weights import HUB_WEIGHTS
 from featurizers.packaged_weights import PACKAGED_WEIGHTS
+from featurizers.trained_weights import PREFIX, remedy, trained_weight
 from featurizers.weight import Package, Weight, WeightFile
 from featurizers.weights_store import WeightsError, file_problem, store
 
 WEIGHTS: dict[str, Weight] = {weight.name: weight for weight in (*PACKAGED_WEIGHTS, *HUB_WEIGHTS)}
+"""Those of the tables; a store may have others, which were trained."""
+
+
+def weight_of(name: str) -> Weight:
+    """Return a weight of the tables, or one that was trained or may yet be. KeyError if none can have that name."""
+    if name.startswith(PREFIX) and name not in WEIGHTS:
+        return trained_weight(name, store().locked().get(name))
+    return WEIGHTS[name]
+
+
+def known_weights() -> dict[str, Weight]:
+    """Every weight of the tables, and the trained ones in the store of this process."""
+    return WEIGHTS | {name: weight_of(name) for name in sorted(store().locked()) if name.startswith(PREFIX)}
 
 
 def revision(name: str) -> str:
@@ -17,7 +31,7 @@ def revision(name: str) -> str:
 
     Raises KeyError if no weight has that name, WeightsError if it has to be pulled and the store does not have it.
     """
-    checksums = "".join(_checksums(WEIGHTS[name]))
+    checksums = "".join(_checksums(weight_of(name)))
     return hashlib.sha256(checksums.encode()).hexdigest()[:12]
 
 
@@ -26,7 +40,7 @@ def _checksums(weight: Weight) -> list[str]:
         return [file.sha256 or "" for file in weight.files]
     entry = store().locked().get(weight.name)
     if entry is None:
-        raise WeightsError(f"weight {weight.name} is not in the store: get it with 'muze models pull {weight.name}'")
+        raise WeightsError(f"weight {weight.name} is not in the store: {remedy(weight.name)}")
     return [entry["files"][path]["sha256"] for path in sorted(entry["files"])]
 
 
@@ -36,8 +50,8 @@ def model_id(*names: str) -> str:
 
 
 def is_there(name: str) -> bool:
-    """Whether a weight ships inside a package or was pulled into the store. KeyError if no weight has that name."""
-    return WEIGHTS[name].packaged or name in store().locked()
+    """Whether a weight ships inside a package or is in the store. KeyError if no weight can have that name."""
+    return weight_of(name).packaged or name in store().locked()
 
 
 def verify(name: str) -> list[str]:
@@ -45,7 +59,7 @@ def verify(name: str) -> list[str]:
 
     A package is found through its metadata and not imported. Raises KeyError if no weight has that name.
     """
-    weight = WEIGHTS[name]
+    weight = weight_of(name)
     return _verify_packaged(weight.origin, weight) if isinstance(weight.origin, Package) else store().problems(name)
 
 

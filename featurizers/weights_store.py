@@ -15,6 +15,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from featurizers.trained_weights import PREFIX, remedy
+
 LOCATION = "MUZE_WEIGHTS"
 """Environment variable that names the store: a folder, or an fsspec URL that is mirrored to a folder."""
 LOCK = "weights.lock"
@@ -53,7 +55,7 @@ class Store:
         """What is wrong with a weight, one sentence each; empty if nothing is."""
         entry = self.locked().get(name)
         if entry is None:
-            return [f"it is not in the store {self.root}: get it with 'muze models pull {name}'"]
+            return [f"it is not in the store {self.root}: {remedy(name)}"]
         found = (file_problem(self.path(name) / path, path, facts) for path, facts in entry["files"].items())
         return [problem for problem in found if problem]
 
@@ -92,8 +94,10 @@ class Mirror(Store):
 
     def problems(self, name: str) -> list[str]:
         entry = self.locked().get(name) or {"files": {}}
-        for path in entry["files"]:
-            if not (self.path(name) / path).exists():
+        for path, facts in entry["files"].items():
+            copy = self.path(name) / path
+            outdated = name.startswith(PREFIX) and file_problem(copy, path, facts)  # its training went on
+            if outdated or not copy.exists():
                 self._fetch(f"{name}/{path}")
         return super().problems(name)
 

@@ -10,7 +10,7 @@ from importlib import metadata
 
 import psutil
 
-from featurizers.weights import WEIGHTS, is_there, verify
+from featurizers.weights import is_there, known_weights, verify
 from pipeline.errors import BuildFailedError
 from pipeline.limits import Limits
 
@@ -68,7 +68,7 @@ def _packages() -> Iterator[Check]:
 
 
 def _weights() -> Iterator[Check]:
-    for name in WEIGHTS:
+    for name in known_weights():
         if not is_there(name):
             yield Check(f"weights {name}", WARN, f"not pulled: 'muze models pull {name}'")
             continue

@@ -15,7 +15,11 @@ once, by `muze models pull` or by the first build that needs them, into the stor
 names (default: `~/.cache/muze/weights`). Where a checksum is not pinned here, the first pull records it in
 `weights.lock` beside the store, and every later load is checked against that.
 
-| weight | fragments | size | licence | commercial use | revision | source |
+"Loaded by" names fragments, which `muze build` computes, and commands. A build pulls what its recipe loads; what only
+commands load is pulled by name, such as `muze models pull flan-t5-base`. `muze train vae-...` writes weights of your
+own into the store, named `vae-...` too: what may be done with them follows from the music that they were trained on.
+
+| weight | loaded by | size | licence | commercial use | revision | source |
 |---|---|---|---|---|---|---|
 """
 
@@ -29,7 +33,7 @@ def _row(weight: Weight) -> str:
     size = "unknown" if weight.size_bytes is None else f"{weight.size_bytes / 1e6:.1f} MB"
     use = "yes" if weight.commercial_use else "**no**"
     origin = getattr(weight.origin, "revision", None) or f"{weight.origin.name} {weight.origin.version}"  # type: ignore[union-attr]
-    cells = (weight.name, ", ".join(weight.fragments), size, weight.licence, use, origin[:16], weight.source)
+    cells = (weight.name, ", ".join(weight.loaded_by), size, weight.licence, use, origin[:16], weight.source)
     return f"| {' | '.join(cells)} |\n"
 
 

@@ -7,7 +7,9 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
-from featurizers.weights import WEIGHTS, is_there, verify
+from featurizers.trained_weights import PREFIX
+from featurizers.weight import Trained
+from featurizers.weights import is_there, verify, weight_of
 from featurizers.weights_store import LOCATION, WeightsError, store, store_at
 from jobs.named_recipes import load_recipe
 from jobs.tables import readable_bytes, render
@@ -30,10 +32,21 @@ def names_for(recipe: str) -> tuple[str, ...]:
 
 
 def state_of(name: str) -> str:
-    """``bundled`` in a package, ``pulled``, or ``missing``."""
-    if WEIGHTS[name].packaged:
+    """``bundled`` in a package, ``pulled``, ``trained``, or ``missing``."""
+    if weight_of(name).packaged:
         return "bundled"
-    return "pulled" if is_there(name) else "missing"
+    if not is_there(name):
+        return "missing"
+    return "trained" if _trained(name) else "pulled"
+
+
+def _trained(name: str) -> bool:
+    return isinstance(weight_of(name).origin, Trained)
+
+
+def commercial_use(allowed: bool | None) -> str:
+    """Whether a licence allows it, in a table's words."""
+    return {True: "yes", False: "no", None: "as its music"}[allowed]
 
 
 def recipe_with_weights(recipe: Recipe, only: Sequence[str], skip_missing: bool) -> tuple[Recipe, tuple[str, ...]]:
@@ -44,7 +57,8 @@ def recipe_with_weights(recipe: Recipe, only: Sequence[str], skip_missing: bool)
     """
     wanted = recipe.needed_for(only or recipe.fragments)
     lacking = [name for name in recipe.weights(wanted) if not is_there(name)]
-    still = lacking if skip_missing else _pull_missing(lacking)
+    untrained = any(map(_trained, lacking))
+    still = lacking if skip_missing or untrained else _pull_missing(lacking)
     if still and not skip_missing:
         raise BuildFailedError(missing_table(still, recipe))
     reduced = recipe.without(f.writes.name for f in recipe.featurizers if not all(map(is_there, f.weights)))
@@ -64,7 +78,7 @@ def actor_memory_gib(recipe: Recipe) -> float:
     A file holds more than the network in it (CLAP's has the optimizer's state), and loading needs room beside it:
     together they come to about the file.
     """
-    pulled = [name for name in recipe.weights(recipe.fragments) if not WEIGHTS[name].packaged]
+    pulled = [name for name in recipe.weights(recipe.fragments) if not weight_of(name).packaged]
     locked = store().locked()
     sizes: Iterator[int] = (file["size_bytes"] for name in pulled for file in locked[name]["files"].values())
     return Limits.actor_memory_gib + sum(sizes) / 2**30
@@ -77,7 +91,7 @@ def _pull_missing(names: Sequence[str]) -> list[str]:
     with PullProgress() as progress:
         for index, name in enumerate(names):
             try:
-                pull(store(), WEIGHTS[name], progress.of(name))
+                pull(store(), weight_of(name), progress.of(name))
             except WeightsError as error:
                 progress.say(str(error))
                 return list(names[index:])
@@ -88,21 +102,30 @@ def missing_table(names: Sequence[str], recipe: Recipe) -> str:
     """What is missing, and the three ways on."""
     rows = []
     for name in names:
-        weight = WEIGHTS[name]
+        weight = weight_of(name)
         needing = [f.writes.name for f in recipe.featurizers if name in f.weights]
         size = "unknown" if weight.size_bytes is None else readable_bytes(weight.size_bytes)
-        use = "yes" if weight.commercial_use else "no"
         rows.append({"weight": name, "fragments": ", ".join(needing), "size": size} | {"licence": weight.licence})
-        rows[-1]["commercial use"] = use
+        rows[-1]["commercial use"] = commercial_use(weight.commercial_use)
     table = render(("weight", "fragments", "size", "licence", "commercial use"), rows)
     return (
         f"recipe {recipe.name!r} needs weights that are not in the store {store().root}, and nothing was computed:\n\n"
         f"{table}\n\n"
-        "Ways on:\n"
-        "  muze models pull            get them, on this machine or through a bundle (see muze models --help)\n"
-        "  muze build --skip-missing   leave out the fragments that need them\n"
-        "  muze build --recipe bundled use only weights that ship inside the installed packages"
+        f"Ways on:\n{_ways_on(names)}"
     )
+
+
+def _ways_on(names: Sequence[str]) -> str:
+    """Commands that help where these weights are missing."""
+    trained = [name for name in names if _trained(name)]
+    ways = [(f"muze train {PREFIX}...", f"writes {', '.join(trained)}: see docs/training.md")] if trained else []
+    if len(trained) < len(names):
+        ways.append(("muze models pull", "get them, on this machine or through a bundle (see muze models --help)"))
+    elif trained:
+        ways.append(("muze models pull --from", "take them from a bundle of the machine that trained them"))
+    ways.append(("muze build --skip-missing", "leave out the fragments that need them"))
+    ways.append(("muze build --recipe bundled", "use only weights that ship inside the installed packages"))
+    return "\n".join(f"  {command:<27} {what}" for command, what in ways)
 
 
 class PullProgress:

@@ -9,7 +9,7 @@ from typing import Any
 import requests
 from filelock import FileLock
 
-from featurizers.weight import Hub, Package, Weight, WeightFile
+from featurizers.weight import Hub, Package, Trained, Weight, WeightFile
 from featurizers.weights_store import LOCK, Store, WeightsError, file_facts, file_problem
 
 _CHUNK_BYTES = 2**20
@@ -26,6 +26,10 @@ def pull(store: Store, weight: Weight, report: Report) -> None:
     Raises WeightsError if it cannot be had, or differs from what is pinned or was recorded at the first pull.
     """
     if isinstance(weight.origin, Package):
+        return
+    if isinstance(weight.origin, Trained):
+        if problems := store.problems(weight.name):
+            raise WeightsError(f"weight {weight.name} is nowhere to be pulled from: {problems[0]}")
         return
     store.root.mkdir(parents=True, exist_ok=True)
     with FileLock(store.root / f".{weight.name}.busy"):
@@ -62,7 +66,7 @@ def address(weight: Weight, file: WeightFile) -> str:
     if isinstance(weight.origin, Hub):
         hub = os.environ.get("HF_ENDPOINT", _HUB).rstrip("/")
         return f"{hub}/{weight.origin.repository}/resolve/{weight.origin.revision}/{file.path}"
-    assert not isinstance(weight.origin, Package)
+    assert not isinstance(weight.origin, Package | Trained)
     return f"{weight.origin.address.rstrip('/')}/{file.path}"
 
 

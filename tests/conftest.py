@@ -1,15 +1,24 @@
-"""What many tests share: rendered songs, and a Ray cluster on loopback."""
+"""What many tests share: rendered songs, a dataset to report on, and a Ray cluster on loopback."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
 from cluster import Cluster
-from featurizers.weights_store import Store
+from fakes import Fake
+from featurizers.weights_store import LOCATION, Store
 from jobs.demo.songs import short_song
 from jobs.demo.write import render_songs
+from jobs.pictures.report import dataset_card
+from report_data import write_report_data
+
+if TYPE_CHECKING:
+    from tiny_runs import TinyRuns
 
 SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".m4a")
 
@@ -32,6 +41,28 @@ def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     from tiny_store import write_store
 
     return write_store(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(scope="session")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Fake:
+    """A dataset with what a report may find in one; tests that change it change a copy."""
+    return write_report_data(tmp_path_factory.mktemp("reported") / "data <b>set")
+
+
+@pytest.fixture(scope="session")
+def card(reported: Fake) -> dict[str, Any]:
+    return dataset_card(reported.dataset)
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> TinyRuns:
+    """Trained runs of every kind of model, and a store with the weights that they were trained on."""
+    from tiny_runs import tiny_runs, write_weights
+
+    store = write_weights(tmp_path_factory.mktemp("trained_weights"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(LOCATION, str(store.root))
+        return tiny_runs(tmp_path_factory.mktemp("runs"), store)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from featurizers import weights
 from featurizers.audio import Audio
 from featurizers.registry import FEATURIZERS, featurizer_class
 from featurizers.weights_store import LOCATION, Store
+from harness import ROOT
 from jobs.demo.render import render
 from jobs.demo.songs import short_song
 from schemas.fragment import TRACK_ID
@@ -27,11 +28,14 @@ NAMES = sorted(FEATURIZERS)
 
 @pytest.fixture(scope="module")
 def chain(tiny_store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
-    """Every featurizer of the recipe ``training``; models that have to be pulled are tiny."""
+    """Every featurizer: the recipe ``training``, and latents. Models that have to be pulled or trained are tiny."""
+    recipe = tmp_path_factory.mktemp("recipe") / "everything.yaml"
+    training = (ROOT / "jobs" / "recipes" / "training.yaml").read_text()
+    recipe.write_text(f"{training}  latents: {{encoder: vae-tiny}}\n")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("files")))
         patch.setenv(LOCATION, str(tiny_store.root))
-        yield Chain("training")
+        yield Chain(str(recipe))
 
 
 def odd_sounds() -> dict[str, Audio]:
@@ -109,17 +113,17 @@ def test_numbers_are_finite_except_where_a_contour_is_unvoiced(name: str, chain:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.usefixtures("chain")
-def test_it_is_declared_as_the_engine_expects(name: str) -> None:
+def test_it_is_declared_as_the_engine_expects(name: str, chain: Chain) -> None:
     found = featurizer_class(FEATURIZERS[name])
+    featurizer = chain.recipe.by_fragment[name]
     assert found.writes.name == name
     assert dataclasses.is_dataclass(found)
     assert found.__dataclass_params__.frozen  # type: ignore[attr-defined]
-    assert 0 < found().cost < 10  # of an instance, as below
+    assert 0 < featurizer.cost < 10  # of an instance, as below
     assert {*found.reads, *found.prefers} <= {*FEATURIZERS, TRACKS.name}
-    for weight in found().weights:  # settings may choose the model
+    for weight in featurizer.weights:  # settings may choose the model
         assert weights.revision(weight)
-        assert weights.WEIGHTS[weight].licence
+        assert weights.weight_of(weight).licence
 
 
 def test_columns_are_unique_across_fragments() -> None:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from featurizers.registry import FEATURIZERS, featurizer_class
-from featurizers.weights import WEIGHTS
+from featurizers.weights import WEIGHTS, weight_of
 from featurizers.weights_store import LOCATION, Store
 from harness import ROOT, muze, write_tones
 from jobs.main import main
 from jobs.model_docs import markdown
+from jobs.named_recipes import load_recipe
 
 UNREACHABLE = {"HF_ENDPOINT": "http://127.0.0.1:9"}
 SPEAKERS = 'fragments: {level: {}, speakers: {featurizer: "needy:Speakers"}, loud: {featurizer: "needy:Loud"}}\n'
@@ -49,10 +49,65 @@ def test_list_says_of_every_weight_what_it_is(store: Store, capsys: pytest.Captu
     assert "madmom-key" in capsys.readouterr().out
 
 
-def test_every_default_featurizer_is_named_by_the_weights_it_loads() -> None:
-    for name, location in FEATURIZERS.items():
-        for weight in featurizer_class(location)().weights:
-            assert name in WEIGHTS[weight].fragments
+def test_every_featurizer_is_named_by_the_weights_it_loads() -> None:
+    for featurizer in load_recipe("training").featurizers:
+        for weight in featurizer.weights:
+            assert featurizer.writes.name in WEIGHTS[weight].fragments
+    assert weight_of("vae-songs").fragments == ("latents",)
+
+
+def test_what_only_commands_load_says_so(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    assert WEIGHTS["flan-t5-base"].loaded_by == ("muze train", "muze generate", "muze evaluate")
+    assert WEIGHTS["encodec-32khz"].loaded_by[0] == "codec_tokens"
+    main(["models", "list", "flan-t5-base", "--json"])
+    [row] = json.loads(capsys.readouterr().out)
+    assert (row["fragments"], row["commands"][0]) == ([], "train")
+    assert all(weight.loaded_by for weight in WEIGHTS.values())
+
+
+def trained(store: Store) -> Path:
+    """A VAE as ``muze train`` writes it into a store; what is in its files is of no matter here."""
+    file = store.path("vae-songs") / "encoder.pt2"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(bytes(1000))
+    store.record("vae-songs", "0123456789abcdef-step-00000300")
+    return file
+
+
+def test_trained_weights_are_listed_and_verified_with_the_others(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "list", "vae-songs", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["state"] == "missing"
+    file = trained(store)
+    main(["models", "list", "--json"])
+    row = {row["name"]: row for row in json.loads(capsys.readouterr().out)}["vae-songs"]
+    facts = {"state": "trained", "size_bytes": 1000, "commercial_use": None, "fragments": ["latents"]}
+    assert row | facts | {"revision": "0123456789abcdef-step-00000300"} == row
+    main(["models", "list", "vae-songs"])
+    assert "as its music" in capsys.readouterr().out
+    assert main(["models", "verify", "vae-songs"]) == 0
+    file.write_bytes(bytes(999))
+    capsys.readouterr()
+    assert main(["models", "verify", "--recipe", "bundled"]) == 1
+    assert "vae-songs: encoder.pt2 has 999 bytes instead of 1000" in capsys.readouterr().out
+
+
+def test_a_trained_weight_cannot_be_pulled_but_travels_in_a_bundle(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "pull", "vae-songs"]) == 1
+    said = capsys.readouterr().err
+    assert "weight vae-songs is nowhere to be pulled from: it is not in the store" in said
+    assert "'muze train' writes it there" in said
+    trained(store)
+    bundle, other = tmp_path / "bundle.tar", tmp_path / "other"
+    assert main(["models", "pull", "vae-songs", "--bundle", str(bundle)]) == 0
+    capsys.readouterr()
+    assert main(["models", "pull", "--from", str(bundle), "--weights", str(other), "--json"]) == 0
+    assert [row["state"] for row in json.loads(capsys.readouterr().out)] == ["trained"]
+    assert Store(other).locked() == store.locked()
+    assert Store(other).problems("vae-songs") == []
 
 
 def test_verify_catches_a_flipped_byte(store: Store, capsys: pytest.CaptureFixture[str]) -> None:

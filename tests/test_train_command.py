@@ -12,8 +12,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from featurizers.weights_store import Store
 from harness import command as command_line
 from harness import environment
+from jobs.commands import train as train_command
 from jobs.main import main
 from tiny_pack import tiny_pack
 from training.checkpoint import Checkpoints, load_weights
@@ -65,7 +67,7 @@ BAD = {
     "payload": (["vae-tiny", "--data", "{codec-lm}", "--out", "{out}/run"], "the pack holds tokens, this training"),
     "mel": (["vae-tiny", "--data", "{vae}", "--out", "{out}/run"], "mels are of 32000 Hz and differ"),
     "no run": (
-        ["vae-tiny", "--data", "{vae}", "--out", "{out}/run", "--init-from", "{out}/other"],
+        ["vae-tiny", "--data", "{vae}", "--out", "{out}/run", "--set", "task.mel=32k", "--init-from", "{out}/other"],
         "there is no run in",
     ),
 }
@@ -82,6 +84,16 @@ def test_what_cannot_be_is_one_sentence(
     assert sentence in error
     assert len(error.strip().splitlines()) == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_wandb_without_its_package_is_one_sentence(
+    packs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_command, "find_spec", lambda name: None)
+    words = ["vae-tiny", "--data", str(packs["vae"]), "--out", str(tmp_path / "run"), "--wandb", "songs"]
+    code, out, error = said(capsys, "train", *words)
+    assert (code, out) == (2, "")
+    assert error.strip().endswith("--wandb needs the package wandb, which is not installed: pip install 'muze[wandb]'")
 
 
 @pytest.mark.parametrize(("task", "name"), [("vae", "vae-tiny"), ("ldm", "ldm-tiny"), ("codec-lm", "codec-lm-tiny")])
@@ -129,7 +141,7 @@ def weights(module: nn.Module) -> dict[str, Tensor]:
 def test_a_run_on_ray_that_is_killed_goes_on_where_it_was(packs: dict[str, Path], tmp_path: Path) -> None:
     settings = [word for assignment in SETTINGS for word in ("--set", assignment)]
     words = ["train", "vae-tiny", "--data", str(packs["vae"]), "--out", str(tmp_path / "run"), *settings]
-    command = command_line(*words)
+    command = command_line(*words, "--weights", str(tmp_path / "store"))
     checkpoints = Checkpoints(tmp_path / "run" / "checkpoints", 3)
     killed = subprocess.Popen(command, env=environment(), start_new_session=True, stderr=subprocess.DEVNULL)
     try:
@@ -142,7 +154,9 @@ def test_a_run_on_ray_that_is_killed_goes_on_where_it_was(packs: dict[str, Path]
     assert checkpoints.latest() is not None
     done = subprocess.run([*command, "--resume", "--json"], env=environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["figures"]["step"] == 9
+    said = json.loads(done.stdout)
+    assert (said["figures"]["step"], said["encoder"]) == (9, "vae-run")
+    assert Store(tmp_path / "store").problems("vae-run") == []
     assert [line["step"] for line in read_metrics(tmp_path / "run")][-1] == 9
 
     pack = Pack.open(str(packs["vae"]))

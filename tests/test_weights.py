@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from featurizers import weights
-from featurizers.weight import Package, Weight
-from featurizers.weights import WEIGHTS, model_id, revision, verify
+from featurizers.trained_weights import PREFIX
+from featurizers.weight import Package, Trained, Weight
+from featurizers.weights import WEIGHTS, is_there, known_weights, model_id, revision, verify, weight_of
+from featurizers.weights_store import LOCATION, Store, WeightsError
 
 PACKAGED = [name for name, weight in WEIGHTS.items() if weight.packaged]
 
@@ -91,8 +93,31 @@ def test_model_ids_name_every_weight() -> None:
 
 
 def test_madmom_demucs_and_encodec_forbid_commercial_use_and_nothing_else() -> None:
-    forbidden = {name for name, weight in WEIGHTS.items() if not weight.commercial_use}
+    forbidden = {name for name, weight in WEIGHTS.items() if weight.commercial_use is False}
     assert {name.replace("_", "-").split("-")[0] for name in forbidden} == {"madmom", "htdemucs", "encodec"}
+
+
+def test_trained_weights_are_what_the_lock_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(LOCATION, str(tmp_path))
+    assert not is_there("vae-songs")
+    assert weight_of("vae-songs").size_bytes is None
+    with pytest.raises(WeightsError, match="weight vae-songs is not in the store: 'muze train' writes it"):
+        revision("vae-songs")
+    (tmp_path / "vae-songs").mkdir()
+    (tmp_path / "vae-songs" / "encoder.pt2").write_bytes(b"trained")
+    Store(tmp_path).record("vae-songs", "run-step")
+    weight = known_weights()["vae-songs"]
+    assert weight == weight_of("vae-songs")
+    assert weight.origin == Trained("run-step")
+    assert [(file.path, file.size_bytes) for file in weight.files] == [("encoder.pt2", 7)]
+    assert is_there("vae-songs")
+    assert verify("vae-songs") == []
+    assert model_id("vae-songs") == f"vae-songs@{revision('vae-songs')}"
+    assert known_weights().keys() - WEIGHTS.keys() == {"vae-songs"}
+
+
+def test_names_of_trained_weights_are_nobody_else_s() -> None:
+    assert not any(name.startswith(PREFIX) for name in WEIGHTS)
 
 
 def test_an_unknown_name_is_a_key_error() -> None:

@@ -202,3 +202,15 @@ def test_a_store_behind_a_url_is_mirrored_and_verified(
     assert file_facts(folder / "model.bin") == store.locked()["tiny"]["files"]["model.bin"]
     (folder / "model.bin").write_bytes(b"")
     assert mirror.problems("tiny")
+
+
+def test_a_mirror_follows_a_training_that_went_on(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    store.path("vae-songs").mkdir(parents=True)
+    for content in (b"of step 1", b"of step 2"):
+        (store.path("vae-songs") / "encoder.pt2").write_bytes(content)
+        store.record("vae-songs", "run")
+        store_at.cache_clear()  # as another process
+        assert (store_at(f"file://{store.root}").folder("vae-songs") / "encoder.pt2").read_bytes() == content

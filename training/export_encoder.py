@@ -8,6 +8,7 @@ last::
      "audio_channels": 1, "statistics": {"mean", "std"},                  normalised = (log_mel - mean) / std
      "latents": {"channels", "height", "factor", "std", "scale_factor"},  latents * scale_factor has unit variance
      "least_frames": of a log-mel; latents need two,
+     "window_frames": of the log-mels that it was trained on,
      "files": {"encoder.pt2": {"num_bytes", "sha256"}, ...}}
 """
 
@@ -19,6 +20,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,7 +130,8 @@ def load_exported(folder: Path, device: str = "cpu") -> ExportedVae:
     for name, facts in manifest["files"].items():
         if _facts(folder / name) != facts:
             raise ValueError(f"{folder / name} is not the file that was exported: copy the folder again")
-    return ExportedVae(manifest, *(_program(folder / name, device) for name in PROGRAMS))
+    encoder, decoder = (cache(partial(_program, folder / name, device)) for name in PROGRAMS)  # few need both
+    return ExportedVae(manifest, lambda mel: encoder()(mel), lambda latents: decoder()(latents))
 
 
 def _program(path: Path, device: str) -> nn.Module:
@@ -166,6 +169,7 @@ def _manifest(vae: AudioVAE, task: VaeTask, statistics: Statistics) -> dict[str,
         "statistics": {"mean": statistics.mean, "std": statistics.std},
         "latents": {"channels": channels, "height": height, "factor": factor, "std": std, "scale_factor": 1 / std},
         "least_frames": factor + 1,
+        "window_frames": task.window_frames,
     }
     digest = hashlib.sha256(json.dumps([facts, asdict(vae.shape)], sort_keys=True).encode())
     for weights in vae.state_dict().values():

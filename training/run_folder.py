@@ -1,6 +1,7 @@
 """The folder of a run: what it is (``run.json``), what it measured, and its checkpoints."""
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,10 @@ from training.pack_format import Payload, Statistics
 from training.presets import preset_of
 
 MANIFEST = "run.json"
-_MAY_CHANGE = ("looping.steps", "looping.log_every", "looping.save_every", "looping.keep", "looping.validate_every")
+_MAY_CHANGE = (
+    *("looping.steps", "looping.log_every", "looping.save_every", "looping.keep", "looping.validate_every"),
+    *("looping.sample_every", "looping.sample_prompts"),
+)
 """A resumed run may be given other values of these; everything else is what it was started with."""
 
 
@@ -36,6 +40,14 @@ class Run:
     @property
     def checkpoints(self) -> Path:
         return self.folder / "checkpoints"
+
+    @property
+    def identity(self) -> str:
+        """16 hex digits that stay the same however long it trains, and differ from those of any other run."""
+        lasting = [assignment for assignment in self.assignments if not _may_change(assignment)]
+        data = [dataclasses.asdict(facts) if facts else None for facts in (self.payload, self.statistics)]
+        said = json.dumps([str(self.folder), self.training, lasting, self.init_from, data], sort_keys=True)
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
 
     @classmethod
     def read(cls, folder: Path) -> "Run":
@@ -95,12 +107,16 @@ def begin(run: Run, resume: bool) -> Run:
 def _merged(earlier: Run, wanted: Run) -> tuple[str, ...]:
     """The settings of the earlier run with the new ones, which may be the same or harmless."""
     new = [assignment for assignment in wanted.assignments if assignment not in earlier.assignments]
-    harmful = [assignment for assignment in new if assignment.split("=")[0].strip() not in _MAY_CHANGE]
+    harmful = [assignment for assignment in new if not _may_change(assignment)]
     if harmful:
         raise SettingError(
             f"a resumed run keeps its settings, got {', '.join(harmful)}: only {', '.join(_MAY_CHANGE)} may change"
         )
     return (*earlier.assignments, *new)
+
+
+def _may_change(assignment: str) -> bool:
+    return assignment.split("=")[0].strip() in _MAY_CHANGE
 
 
 def packs_of(text: Sequence[str]) -> tuple[str, ...]:

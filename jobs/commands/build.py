@@ -22,7 +22,9 @@ EXAMPLE = "muze build ~/Music --out dataset --recipe bundled"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("music", nargs="+", metavar="MUSIC", help="folder, file, glob, or fsspec URL")
     parser.add_argument("--out", required=True, metavar="DATASET", help="folder or URL of the dataset")
-    parser.add_argument("--recipe", default="full", help="bundled, full, permissive, or a YAML file (default: full)")
+    parser.add_argument(
+        "--recipe", default="full", help="bundled, full, permissive, training, or a YAML (default: full)"
+    )
     parser.add_argument("--only", default="", metavar="F,F", help="compute these fragments and what they read")
     parser.add_argument("--limit", type=int, metavar="N", help="take only the first N files")
     parser.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="skip files whose path matches")

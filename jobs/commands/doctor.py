@@ -5,10 +5,10 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from featurizers.weights import WEIGHTS
+from featurizers.weights import known_weights
 from jobs.checks import FAIL, Check, check_machine
 from jobs.tables import render
-from jobs.weights import state_of
+from jobs.weights import commercial_use, state_of
 
 EXAMPLE = "muze doctor"
 
@@ -41,13 +41,13 @@ def licences() -> list[dict[str, Any]]:
             "commercial_use": weight.commercial_use,
             "licence_note": weight.licence_note,
         }
-        for weight in WEIGHTS.values()
+        for weight in known_weights().values()
     ]
 
 
 def _text(checks: list[Check]) -> str:
     lines = [f"{check.state:<5} {check.name}: {check.detail}" for check in checks]
-    weights = [row | {"commercial_use": "yes" if row["commercial_use"] else "no"} for row in licences()]
+    weights = [row | {"commercial_use": commercial_use(row["commercial_use"])} for row in licences()]
     lines += ["", render(("name", "licence", "commercial_use", "source"), weights), ""]
     num_failed = sum(check.state == FAIL for check in checks)
     lines.append(f"{num_failed} checks failed" if num_failed else "all is well")

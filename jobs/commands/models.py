@@ -1,7 +1,8 @@
 """List, pull and verify the weights of the models: what each is, its licence, and whether it is on this machine.
 
 Weights that ship inside installed packages need no pull. The others are kept in a store: a folder that --weights or
-MUZE_WEIGHTS names, else the user's cache. A machine without network gets them through a bundle.
+MUZE_WEIGHTS names, else the user's cache. A machine without network gets them through a bundle. What muze train vae-...
+has written into the store is listed and verified with them, and travels as they do.
 """
 
 import argparse
@@ -10,16 +11,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from featurizers.weights import WEIGHTS, verify
+from featurizers.trained_weights import PREFIX
+from featurizers.weights import known_weights, verify, weight_of
 from featurizers.weights_store import Store, store
 from jobs.model_docs import markdown
 from jobs.tables import readable_bytes, render
-from jobs.weights import PullProgress, names_for, state_of, use_store
+from jobs.weights import PullProgress, commercial_use, names_for, state_of, use_store
 from pipeline.errors import BadArgumentError
 from pipeline.pull import pull, read_bundle, write_bundle
 
 EXAMPLE = "muze models pull --recipe full"
-_COLUMNS = ("name", "state", "size", "licence", "commercial_use", "fragments")
+_COLUMNS = ("name", "state", "size", "licence", "commercial_use", "loaded_by")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,23 +42,26 @@ def run(args: argparse.Namespace) -> int:
         print(markdown(), end="")
         return 0
     if args.action == "list":
-        _show([describe(name) for name in args.names or WEIGHTS if _known(name)], args.json)
+        _show([describe(name) for name in args.names or known_weights() if _known(name)], args.json)
         return 0
-    names = args.names or names_for(args.recipe)
+    names = [name for name in args.names or names_for(args.recipe) if _known(name)]
     if args.action == "verify":
-        return _verify([name for name in names if _known(name)], args.json)
-    return _pull(store(), [name for name in names if _known(name)], args)
+        trained = [name for name in known_weights() if name.startswith(PREFIX)]
+        return _verify(names if args.names else [*names, *trained], args.json)
+    return _pull(store(), names, args)
 
 
 def _known(name: str) -> bool:
-    if name not in WEIGHTS:
-        raise BadArgumentError(f"unknown weight {name!r}: expected one of {', '.join(WEIGHTS)}")
+    try:
+        weight_of(name)
+    except KeyError:
+        raise BadArgumentError(f"unknown weight {name!r}: expected one of {', '.join(known_weights())}") from None
     return True
 
 
 def describe(name: str) -> dict[str, Any]:
     """A weight as ``models list --json`` has it."""
-    weight = WEIGHTS[name]
+    weight = weight_of(name)
     return {
         "name": name,
         "state": state_of(name),
@@ -67,6 +72,7 @@ def describe(name: str) -> dict[str, Any]:
         "source": weight.source,
         "revision": getattr(weight.origin, "revision", None) or getattr(weight.origin, "version", None),
         "fragments": list(weight.fragments),
+        "commands": list(weight.commands),
     }
 
 
@@ -79,8 +85,8 @@ def _show(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
 
 def _readable(row: dict[str, Any]) -> dict[str, Any]:
     size = "unknown" if row["size_bytes"] is None else readable_bytes(row["size_bytes"])
-    use = "yes" if row["commercial_use"] else "no"
-    return row | {"size": size, "commercial_use": use, "fragments": ", ".join(row["fragments"])}
+    loaded_by = ", ".join(weight_of(row["name"]).loaded_by)
+    return row | {"size": size, "commercial_use": commercial_use(row["commercial_use"]), "loaded_by": loaded_by}
 
 
 def _verify(names: Sequence[str], as_json: bool) -> int:
@@ -101,8 +107,8 @@ def _pull(target: Store, names: Sequence[str], args: argparse.Namespace) -> int:
     else:
         with PullProgress() as progress:
             for name in names:
-                pull(target, WEIGHTS[name], progress.of(name))
+                pull(target, weight_of(name), progress.of(name))
     if args.bundle:
-        write_bundle(target, [name for name in names if not WEIGHTS[name].packaged], args.bundle)
-    _show([describe(name) for name in names if name in WEIGHTS], args.json)
+        write_bundle(target, [name for name in names if not weight_of(name).packaged], args.bundle)
+    _show([describe(name) for name in names if name in known_weights()], args.json)
     return 0

@@ -2,21 +2,30 @@
 
 TRAINING is a named preset; ``--set`` changes one of its settings. A run that was killed goes on where it was with
 ``--resume``, on any number of workers. Before it starts it says how large the model is and what its state needs.
+
+At the end of a training of a VAE its best checkpoint becomes a weight in the store, vae-NAME: a recipe that names it
+makes latents with it, on which ldm trains.
 """
 
 import argparse
 import json
 import sys
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from featurizers.weights_store import store_location
+from jobs.generating.renderer import training_renderer_of
+from jobs.vae_delivery import delivery_of
+from jobs.weights import use_store
 from pipeline.errors import BadArgumentError
 from training.config import Preset
 from training.errors import SettingError
 from training.fit import fitted
 from training.pack import Pack
 from training.presets import preset_of
-from training.ray_train import Crew, train
+from training.ray_train import Crew, Shown, train
 from training.run_folder import Run, begin, packs_of
 
 if TYPE_CHECKING:
@@ -38,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--address", metavar="A", help="a Ray cluster to join (default: a private one)")
     parser.add_argument("--resume", action="store_true", help="go on with the run that is in RUN")
     parser.add_argument("--init-from", metavar="RUN", help="begin with the best weights of another run of this model")
+    parser.add_argument("--encoder-name", metavar="NAME", help="of a VAE's weight (default: that of RUN's folder)")
+    parser.add_argument(
+        "--weights", metavar="DIR", help="weights store (default: $MUZE_WEIGHTS, else the user's cache)"
+    )
+    parser.add_argument("--wandb", metavar="PROJECT", help="log to a project of W&B, too: needs the extra wandb")
     parser.add_argument("--dry-run", action="store_true", help="say what it needs, and stop; no data is needed")
     parser.add_argument("--json", action="store_true", help="print one JSON document on stdout")
 
@@ -51,15 +65,24 @@ def run(args: argparse.Namespace) -> int:
             return 0
         data = _data(args)
         needs = _needs(fitted(preset, data.packs[0].payload))
-        started = begin(_wanted(args, data), args.resume)
+        use_store(args.weights)
+        wanted = _wanted(args, data)
+        delivery = delivery_of(wanted, args.encoder_name)
+        started = begin(wanted, args.resume)
     except SettingError as error:
         raise BadArgumentError(str(error)) from error
     print(_in_words(needs), file=sys.stderr)
+    use_store(store_location())  # by its name, for workers look for text encoders there
     from pipeline.ray_session import ray_session
 
     with ray_session(args.address, _WORKER_MEMORY_GIB):
-        figures = train(started, Crew(args.workers, args.gpus))
-    print(json.dumps({"run": str(started.folder), **needs, "figures": figures}) if args.json else started.folder)
+        figures = train(started, Crew(args.workers, args.gpus), Shown(training_renderer_of, args.wandb))
+    document = {"run": str(started.folder), **needs, "figures": figures}
+    if delivery is not None:
+        replace(delivery, run=started).deliver()
+        print(f"the VAE is weight {delivery.name} of the store {delivery.store.root}", file=sys.stderr)
+        document["encoder"] = delivery.name
+    print(json.dumps(document) if args.json else started.folder)
     return 0
 
 
@@ -75,6 +98,8 @@ def _data(args: argparse.Namespace) -> "Stream":
         raise BadArgumentError("--data PACK and --out RUN are needed to train: add them, or --dry-run")
     if args.workers < 1:
         raise BadArgumentError(f"--workers is {args.workers}: expected 1 or more")
+    if args.wandb and find_spec("wandb") is None:
+        raise BadArgumentError("--wandb needs the package wandb, which is not installed: pip install 'muze[wandb]'")
     from training.stream import Stream  # imports torch
 
     return Stream([Pack.open(place) for place in packs_of(args.data)])

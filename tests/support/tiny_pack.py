@@ -6,17 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from fakes import Fake, fingerprint, track_id
 from jobs.packing.sources import Source
 from jobs.packing.write import Request, write_pack
 from pipeline.snapshot import create_snapshot
-from schemas.fragment import Fragment, column
 from schemas.fragments.clap import CLAP
 from schemas.fragments.clap_text import CLAP_TEXT
 from schemas.fragments.codec_tokens import CODEC_TOKENS
 from schemas.fragments.harmony import HARMONY
+from schemas.fragments.latents import LATENTS
 from schemas.fragments.level import LEVEL
 from schemas.fragments.lyrics import LYRICS
 from schemas.fragments.mel import MEL
@@ -31,17 +30,6 @@ from schemas.fragments.theory import THEORY
 from schemas.fragments.tracks import TRACKS
 from schemas.mel_specs import MEL_SPECS
 
-LATENTS = Fragment(
-    "latents",
-    1,
-    "Latents of a trained VAE.",
-    (
-        column("latents", pa.binary(), doc="."),
-        column("latents_shape", pa.list_(pa.int32()), doc="."),
-        column("latents_rate_hz", pa.float32(), doc="."),
-        column("latents_encoder", pa.string(), doc="."),
-    ),
-)
 FRAGMENTS = {
     fragment.name: fragment
     for fragment in (
