@@ -27,6 +27,8 @@ COMMANDS = (
     "models",
     "pack",
     "train",
+    "generate",
+    "evaluate",
     "doctor",
     "demo",
 )

@@ -1,0 +1,114 @@
+"""What ``muze generate`` is asked for, and whether a run's model can use it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.codec_lm import CodecLmTask
+from training.conditioned import ConditionedTask
+from training.errors import SettingError
+from training.generating.how import How
+from training.ldm import LdmTask
+from training.task import Task
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options as they were given; None is what the model, or the default, decides."""
+
+    run: str
+    out: str
+    prompt: str | None = None
+    duration: float | None = None
+    steps: int | None = None
+    cfg: float | None = None
+    sampler: str | None = None
+    seed: int = 0
+    template: str | None = None
+    style_of: str | None = None
+    lyrics: str | None = None
+    language: str = "en"
+    tempo: float | None = None
+    key: str | None = None
+    genre: str | None = None
+    vocoder: str | None = None
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    candidates: int = 1
+    continue_from: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise SettingError for what no run could do."""
+        if Path(self.out).suffix.lower() != ".wav":
+            raise SettingError(f"--out is {self.out!r}: expected a name that ends in .wav")
+        for name, value in (("duration", self.duration), ("tempo", self.tempo)):
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise SettingError(f"--{name} is {value:g}: expected more than 0")
+        if self.candidates < 1:
+            raise SettingError(f"--candidates is {self.candidates}: expected 1 or more")
+        if self.candidates > 1 and not self.prompt:
+            raise SettingError("--candidates are judged by how well they fit a prompt: add --prompt")
+        _ = self.how
+
+    @property
+    def how(self) -> How:
+        """How to sample."""
+        given = {
+            "steps": self.steps,
+            "guidance": self.cfg,
+            "sampler": self.sampler,
+            "temperature": self.temperature,
+            "top_k": self.top_k,
+            "top_p": self.top_p,
+        }
+        return How(seed=self.seed, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # each is of its field's type
+
+    def check(self, task: Task, training: str) -> None:
+        """Raise SettingError for an option that a model of this task cannot use."""
+        for name, usable in _USABLE.items():
+            if getattr(self, name) is not None and not usable(task):
+                option = name.replace("_", "-")
+                raise SettingError(f"--{option} is nothing that a run of {training} can use: leave it out")
+        if isinstance(task, LdmTask):
+            from training.generating.payloads import sampler_name  # imports torch
+
+            sampler_name(task, self.how)
+
+
+def reads_prompts(task: Task) -> bool:
+    """Whether its models are told the prompt."""
+    return isinstance(task, ConditionedTask) and bool(task.text_encoder)
+
+
+def _has(condition: str) -> Callable[[Task], bool]:
+    return lambda task: condition in task.conditions
+
+
+def _diffuses(task: Task) -> bool:
+    return isinstance(task, LdmTask)
+
+
+def _speaks(task: Task) -> bool:
+    return isinstance(task, CodecLmTask)
+
+
+_USABLE: dict[str, Callable[[Task], bool]] = {
+    "steps": _diffuses,
+    "sampler": _diffuses,
+    "cfg": lambda task: isinstance(task, ConditionedTask),
+    "temperature": _speaks,
+    "top_k": _speaks,
+    "top_p": _speaks,
+    "continue_from": _speaks,
+    "vocoder": lambda task: not _speaks(task),
+    "template": _has("section_type"),
+    "style_of": _has("voice"),
+    "lyrics": _has("phonemes"),
+    "tempo": _has("tempo_bpm"),
+    "key": _has("key_index"),
+    "genre": _has("genre"),
+}
