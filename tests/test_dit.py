@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from training.models.conditioning import Conditioning
-from training.models.dit import Dit, DitShape, rotated
+from training.models.dit import Dit, DitShape
+from training.models.rotary import rotated
 
 TINY = DitShape(4, 8, width=32, depth=2, head_width=16, context_width=24, section_width=12)
 

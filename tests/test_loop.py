@@ -1,8 +1,5 @@
 """The loop: it learns, it goes on exactly where it was, and any number of workers do the same."""
 
-import os
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,9 +15,7 @@ from training.logbook import Logbook, read_metrics
 from training.loop import Loop
 from training.schedule import rate_at
 from training.workers import Workers
-from training_worker import PRESET, trained
-
-SUPPORT = Path(__file__).parent / "support"
+from training_worker import PRESET, trained, worker_processes
 
 
 def run(folder: Path, *settings: str, preset: Preset = PRESET) -> Loop:
@@ -95,27 +90,20 @@ def test_parts_of_a_batch_do_not_show(tmp_path: Path) -> None:
 
 def workers_train(folder: Path, size: int, steps: int, *settings: str) -> None:
     """Train with processes of their own, and wait for them."""
-    folder.mkdir(exist_ok=True)
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(SUPPORT.parent.parent), str(SUPPORT)])}
-    environment |= {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-    command = [sys.executable, str(SUPPORT / "training_worker.py"), str(folder), str(steps)]
-    processes = [
-        subprocess.Popen(
-            [*command, str(rank), str(size), *settings], env=environment, stderr=subprocess.PIPE, text=True
-        )
-        for rank in range(size)
-    ]
+    processes = worker_processes(folder, size, steps, *settings)
     errors = [process.communicate(timeout=300)[1] for process in processes]
     assert [process.returncode for process in processes] == [0] * size, errors
 
 
 @pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
 def test_two_workers_do_what_one_does_and_one_goes_on_where_two_were(tmp_path: Path, parallel: str) -> None:
-    workers_train(tmp_path / "two", 2, 10, f"looping.parallel={parallel}", "optimizing.warmup_share=0")
+    settings = [f"looping.parallel={parallel}", "optimizing.warmup_share=0", "looping.sample_every=5"]
+    workers_train(tmp_path / "two", 2, 10, *settings)
     half = run(tmp_path / "half", "looping.steps=10", "optimizing.warmup_share=0")
     assert_equal(weights(half), saved_weights(tmp_path / "two", averaged=False), 1e-5)
     assert half.average is not None
     assert_equal(half.average.weights, saved_weights(tmp_path / "two", averaged=True), 1e-5)
+    assert_equal(torch.load(tmp_path / "two" / "heard.pt"), saved_weights(tmp_path / "two", averaged=True))
     one = run(tmp_path / "two", "looping.steps=20", "optimizing.warmup_share=0")
     other = run(tmp_path / "half", "looping.steps=20", "optimizing.warmup_share=0")
     assert_equal(weights(other), weights(one), 1e-4)

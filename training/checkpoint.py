@@ -1,4 +1,4 @@
-"""Checkpoints of a run: everything that the next step depends on, written whole or not at all.
+"""Checkpoints of a run: everything that the next step depends on. ``training.saving`` writes them.
 
 The state goes through ``torch.distributed.checkpoint``, so a checkpoint of some workers can be read by others.
 """
@@ -6,7 +6,6 @@ The state goes through ``torch.distributed.checkpoint``, so a checkpoint of some
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +19,6 @@ from torch import nn
 from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
 from torch.distributed.checkpoint.state_dict_loader import load as load_tensors
-from torch.distributed.checkpoint.state_dict_saver import save as save_tensors
 
 from training.ema import Average
 from training.workers import Workers
@@ -64,27 +62,6 @@ class Checkpoints:
     folder: Path
     keep: int
 
-    def save(self, state: State, step: int, facts: Mapping[str, Any]) -> Path:
-        """Write a checkpoint. All workers call it; the folder appears under its name when all have written."""
-        final = self.folder / f"step-{step:08d}"
-        partial = self.folder / f".{final.name}.partial"
-        if state.workers.first:
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
-        state.workers.barrier()
-        with _alone_is_fine():
-            save_tensors(state.tensors(), checkpoint_id=partial, no_dist=state.workers.size == 1)
-        state.workers.barrier()
-        if state.workers.first:
-            manifest = {"step": step, "workers": state.workers.size, **facts}
-            (partial / MANIFEST).write_text(json.dumps(manifest, indent=1))
-            _sync(partial)
-            shutil.rmtree(final, ignore_errors=True)
-            partial.rename(final)
-            self._remove_worse(final)
-        state.workers.barrier()
-        return final
-
     def all(self) -> list[Path]:
         """Whole checkpoints, the earliest first."""
         return sorted(manifest.parent for manifest in self.folder.glob(f"step-*/{MANIFEST}"))
@@ -98,7 +75,7 @@ class Checkpoints:
         ranked = [path for path in self.all() if _loss(path) is not None]
         return min(ranked, key=lambda path: _loss(path) or 0.0) if ranked else self.latest()
 
-    def _remove_worse(self, last: Path) -> None:
+    def remove_worse(self, last: Path) -> None:
         """Remove all but the best ``keep`` by validation loss and the last. Those never validated go first."""
         others = [path for path in self.all() if path != last]
         by_loss = sorted(others, key=lambda path: (_loss(path) is None, _loss(path) or 0.0))
@@ -119,7 +96,7 @@ def load(checkpoint: Path, state: State) -> int:
     saved = FileSystemReader(checkpoint).read_metadata().state_dict_metadata
     if not any(name.startswith(f"random_{state.workers.rank}") for name in saved):
         tensors.pop(f"random_{state.workers.rank}")  # there were fewer workers
-    with _alone_is_fine():
+    with alone_is_fine():
         load_tensors(tensors, checkpoint_id=checkpoint, no_dist=state.workers.size == 1)
     state.restore(tensors)
     return int(read_manifest(checkpoint)["step"])
@@ -130,14 +107,14 @@ def load_weights(checkpoint: Path, module: nn.Module, averaged: bool = True) -> 
     saved = FileSystemReader(checkpoint).read_metadata().state_dict_metadata
     name = "average" if averaged and any(key.startswith("average.") for key in saved) else "model"
     weights = dict(module.named_parameters()) if name == "average" else module.state_dict()
-    with _alone_is_fine():
+    with alone_is_fine():
         if name == "average" and (buffers := dict(module.named_buffers())):
             load_tensors({"model": buffers}, checkpoint_id=checkpoint, no_dist=True)
         load_tensors({name: weights}, checkpoint_id=checkpoint, no_dist=True)
 
 
 @contextmanager
-def _alone_is_fine() -> Iterator[None]:
+def alone_is_fine() -> Iterator[None]:
     """Torch warns of a process that is alone, even if it is told so."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="torch.distributed is disabled, unavailable or uninitialized")
@@ -161,11 +138,3 @@ def _set_random_state(states: Mapping[str, Any] | None) -> None:
     torch.set_rng_state(states["cpu"])
     if "cuda" in states and torch.cuda.is_available():
         torch.cuda.set_rng_state(states["cuda"])
-
-
-def _sync(folder: Path) -> None:
-    """Have the files on the disk before the folder gets its name."""
-    for path in [*folder.iterdir(), folder]:
-        descriptor = os.open(path, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)

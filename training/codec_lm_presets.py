@@ -15,7 +15,7 @@ TEXT_ENCODER = "flan-t5-base"
 def published(task: CodecLmTask) -> Preset:
     """The published optimizer and schedule for a model of about 0.3-0.4 billion parameters."""
     optimizing = Optimizing(learning_rate=1e-4, betas=(0.9, 0.99), weight_decay=0.1, warmup_share=0.1, clip_norm=1.0)
-    return Preset(task, optimizing, Looping(steps=200_000, batch_windows=64, micro_windows=16))
+    return Preset(task, optimizing, Looping(steps=200_000, batch_windows=64, micro_windows=16, sample_every=5000))
 
 
 def model_a() -> Preset:

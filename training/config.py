@@ -52,6 +52,13 @@ class Looping:
     save_every: int = 500
     keep: int = 3
     """Checkpoints with the best validation loss that stay, besides the last."""
+    sample_every: int = 0
+    """Steps from one sound in the log to the next, see ``training.listening``. 0: there are none."""
+    sample_prompts: tuple[str, ...] = (
+        "A calm piano piece in A minor, 80 beats per minute.",
+        "An energetic rock song with drums, distorted guitars and a singer.",
+    )
+    """What a conditioned model is asked for."""
     compile: bool = False
     checkpoint_blocks: bool = False
     """Recompute activations of the task's blocks in the backward pass: less memory, a third more work."""

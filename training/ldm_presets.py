@@ -14,24 +14,29 @@ from training.ldm import LdmTask
 
 TEXT_ENCODER = "flan-t5-base"
 PUBLISHED_LATENT = (128, 16, 128)
+SAMPLE_EVERY = 5000
+MIDDLE = Looping(steps=200_000, batch_windows=128, micro_windows=16, sample_every=SAMPLE_EVERY)
 
 
 def published(channels: int) -> Preset:
     """A UNetV2 of these model channels that predicts the noise; voice is dropped as often as everything else."""
     task = LdmTask(PUBLISHED_LATENT, channels=channels, objective="epsilon", text_encoder=TEXT_ENCODER)
-    return Preset(task, looping=Looping(steps=400_000, batch_windows=256, micro_windows=8, checkpoint_blocks=True))
+    looping = Looping(
+        steps=400_000, batch_windows=256, micro_windows=8, checkpoint_blocks=True, sample_every=SAMPLE_EVERY
+    )
+    return Preset(task, looping=looping)
 
 
 def recommended() -> Preset:
     """A UNetV2 on a small latent, for one large GPU."""
     task = LdmTask(channels=192, text_encoder=TEXT_ENCODER)
-    return Preset(task, looping=Looping(steps=200_000, batch_windows=128, micro_windows=16))
+    return Preset(task, looping=MIDDLE)
 
 
 def transformer(width: int, depth: int) -> Preset:
     """A DiT on the same latent."""
     task = LdmTask(backbone="dit", channels=width, depth=depth, text_encoder=TEXT_ENCODER)
-    return Preset(task, looping=Looping(steps=200_000, batch_windows=128, micro_windows=16))
+    return Preset(task, looping=MIDDLE)
 
 
 def tiny(task: LdmTask) -> Preset:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,16 +17,16 @@ from training.batch import Batch
 from training.checkpoint import Checkpoints, State, load, load_weights
 from training.config import Preset
 from training.draws import Draws
-from training.ema import Average
-from training.errors import DivergedError
-from training.logbook import Logbook
+from training.ema import Average, parameters_of
+from training.errors import DivergedError, SettingError
+from training.listening import Listener, whole
+from training.logbook import Entries, Logbook
 from training.meters import Meter, matrix_flops_a_s, peak_memory_gib, synchronize
 from training.parallel import Step, prepared, sharing
+from training.saving import Saver
 from training.schedule import rate_at
+from training.validation import validation_losses
 from training.workers import Workers
-
-VALIDATION_SEED = 20_000_000
-"""Validation draws the same numbers every time: its losses can be compared."""
 
 
 class Data(Protocol):
@@ -49,6 +51,8 @@ class Loop:
     workers: Workers
     init_from: str | None = None
     """A checkpoint of a run of the same model, whose averaged weights a new run begins with."""
+    listener: Listener | None = None
+    """Of the first worker."""
 
     def __post_init__(self) -> None:
         task, looping = self.preset.task, self.preset.looping
@@ -63,6 +67,7 @@ class Loop:
         self._optimizers = [self._optimizer(turn.parameters(self._module)) for turn in self._turns]
         self._encode = task.load_encoders(self.workers.device)
         self._meter = Meter()
+        self._saver = Saver(self.checkpoints, self.workers)
         self.step = 0
         self.validation_loss: float | None = None
 
@@ -82,7 +87,16 @@ class Loop:
             self.step = load(latest, self._state)
 
     def run(self) -> None:
-        """Train to the last step. Raises DivergedError if a loss is not finite, naming the step and the tracks."""
+        """Train to the last step, and return when its checkpoint is on the disk.
+
+        Raises DivergedError if a loss is not finite, naming the step and the tracks, and TrainingFailedError if a
+        checkpoint could not be written, at the step of the next one or at the end.
+        """
+        with self._saver.at_work():
+            self._run()
+            self._saver.wait()
+
+    def _run(self) -> None:
         looping = self.preset.looping
         self._matrix_flops = matrix_flops_a_s(self.workers.device, looping.precision)
         batches = self.data.batches("train", self.step, looping.batch_windows, looping.micro_windows)
@@ -98,12 +112,13 @@ class Loop:
             if last or self.step % looping.validate_every == 0:
                 self._validate()
             if last or self.step % looping.save_every == 0:
-                self.save()
+                self._save()
+            if looping.sample_every and (last or self.step % looping.sample_every == 0):
+                self._listen()
 
-    def save(self) -> None:
-        """Write a checkpoint of this step."""
+    def _save(self) -> None:
         facts = {} if self.validation_loss is None else {"validation_loss": self.validation_loss}
-        self.checkpoints.save(self._state, self.step, facts)
+        self._saver.save(self._state, self.step, facts)
 
     @property
     def _state(self) -> State:
@@ -112,7 +127,11 @@ class Loop:
     def _optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         optimizing = self.preset.optimizing
         return torch.optim.AdamW(
-            parameters, lr=optimizing.learning_rate, betas=optimizing.betas, weight_decay=optimizing.weight_decay
+            parameters,
+            lr=optimizing.learning_rate,
+            betas=optimizing.betas,
+            weight_decay=optimizing.weight_decay,
+            fused=True,
         )
 
     def _train(self, parts: Sequence[Batch]) -> dict[str, Tensor]:
@@ -180,34 +199,34 @@ class Loop:
         memory = {"memory_gib": peak_memory_gib(self.workers.device), "learning_rate": rate}
         self._write({**means, **speed, **memory})
 
-    def _write(self, figures: dict[str, float]) -> None:
+    def _write(self, entries: Entries) -> None:
         if self.logbook is not None:
-            self.logbook.write(self.step, figures)
+            self.logbook.write(self.step, entries)
 
-    @torch.no_grad()
     def _validate(self) -> None:
         """Losses over the valid split with the averaged weights. Without enough windows for a batch there are none."""
         looping = self.preset.looping
-        found: dict[str, list[Tensor]] = {}
+        batches = self.data.batches("valid", 0, looping.batch_windows, looping.micro_windows)
+        some = islice(batches, math.ceil(looping.validation_windows / looping.batch_windows))
         self._module.eval()
         averaged = self._average.in_place_of(self._module) if self._average is not None else nullcontext()
         with averaged, self._autocast():
-            for number, parts in enumerate(self._validation_batches()):
-                for part in parts:
-                    encoded = self._encode(part.to(self.workers.device))
-                    draws = Draws(VALIDATION_SEED, encoded.positions)
-                    for turn, step in zip(self._turns, self._steps, strict=True):
-                        for name, value in step(encoded, draws).items():
-                            found.setdefault(f"validation/{turn.name}/{name}", []).append(value.float())
-                if (number + 1) * looping.batch_windows >= looping.validation_windows:
-                    break
+            means = validation_losses(some, self._steps, self._encode, self.workers)
         self._module.train()
-        if not found:
-            return
-        means = {name: float(self.workers.mean(torch.cat(values).mean())) for name, values in found.items()}
-        self.validation_loss = means[f"validation/{self._turns[0].name}/total"]
-        self._write(means)
+        if means:
+            self.validation_loss = means[f"validation/{self._turns[0].name}/total"]
+            self._write(means)
 
-    def _validation_batches(self) -> Iterator[list[Batch]]:
-        looping = self.preset.looping
-        return self.data.batches("valid", 0, looping.batch_windows, looping.micro_windows)
+    def _listen(self) -> None:
+        """Log what the averaged weights make: all workers put them together, and the first makes it while they wait.
+
+        The others would wait for it anyway, and so it is the same with DDP and FSDP.
+        """
+        weights = whole(self._average.weights if self._average is not None else parameters_of(self._module))
+        if self.listener is None:
+            return
+        try:
+            self._write(self.listener.entries(weights, self._encode, self.step))
+        except SettingError as error:
+            self._write({"samples": f"there are none: {error}"})
+            self.listener = None

@@ -43,9 +43,13 @@ class Step:
     number: int
 
     @property
+    def turn(self) -> Turn:
+        return self.turns[self.number]
+
+    @property
     def chosen(self) -> list[nn.Parameter]:
         """The parameters of this turn."""
-        return self.turns[self.number].parameters(self.module)
+        return self.turn.parameters(self.module)
 
     def choose(self) -> None:
         """Let them have gradients, and no others."""

@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from training.errors import DivergedError, TrainingFailedError
 from training.run_folder import Run
+
+if TYPE_CHECKING:
+    from training.listening import RendererOf
+    from training.loop import Loop
+    from training.stream import Stream
 
 FAILED = "failed.txt"
 """What ended a run for good, in words: no new start would help."""
@@ -28,7 +33,17 @@ class Crew:
         return max(1, (os.cpu_count() or 1) // self.workers)
 
 
-def train(run: Run, crew: Crew) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Shown:
+    """How a run can be followed."""
+
+    renderer_of: RendererOf | None = None
+    """A function of a module, which workers import; None: nothing can be heard."""
+    wandb: str | None = None
+    """A project of W&B."""
+
+
+def train(run: Run, crew: Crew, shown: Shown = Shown()) -> dict[str, Any]:
     """Train a run to its last step on the Ray that is running, and return the last figures.
 
     When a worker dies all are started again, three times at most, and go on from the last checkpoint. Raises
@@ -40,7 +55,7 @@ def train(run: Run, crew: Crew) -> dict[str, Any]:
     (run.folder / FAILED).unlink(missing_ok=True)
     trainer = TorchTrainer(
         _work,
-        train_loop_config={"run": run, "threads": crew.threads},
+        train_loop_config={"run": run, "threads": crew.threads, "shown": shown},
         scaling_config=ScalingConfig(num_workers=crew.workers, use_gpu=crew.gpus),
         torch_config=TorchConfig(backend="nccl" if crew.gpus else "gloo"),
         run_config=RunConfig(
@@ -67,7 +82,6 @@ def _work(config: dict[str, Any]) -> None:
 
     from training.checkpoint import Checkpoints
     from training.fit import fitted
-    from training.logbook import Logbook
     from training.loop import Loop
     from training.pack import Pack
     from training.stream import Stream
@@ -81,13 +95,27 @@ def _work(config: dict[str, Any]) -> None:
     stream = Stream(packs, workers, preset.looping.seed, preset.task.conditions)
     loop = Loop(preset, stream, Checkpoints(run.checkpoints, preset.looping.keep), None, workers, run.init_from)
     loop.start()
-    if workers.first:
-        loop.logbook = Logbook(run.folder, loop.step)
     try:
+        if workers.first:
+            _show(loop, run, stream, config["shown"])
         loop.run()
     except TrainingFailedError as error:  # it would come again
         if workers.first or not isinstance(error, DivergedError):
             (Path(run.folder) / FAILED).write_text(str(error))
+    finally:
+        if loop.logbook is not None:
+            loop.logbook.close()
+
+
+def _show(loop: Loop, run: Run, stream: Stream, shown: Shown) -> None:
+    """Have a loop write down what it does."""
+    from training.listening import Listener
+    from training.logbook import Logbook, WeightsAndBiases
+
+    others = [WeightsAndBiases(run.folder, shown.wandb)] if shown.wandb else []
+    loop.logbook = Logbook(run.folder, loop.step, others)
+    if shown.renderer_of is not None:
+        loop.listener = Listener(run, loop.preset, stream, shown.renderer_of, loop.workers.device)
 
 
 def _last_line(error: BaseException) -> str:

@@ -13,18 +13,23 @@ from training.vae import VaeTask
 
 HEAVY = (256, 512, 1024, 2048)
 TINY = (16, 32, 32, 64)
+SAMPLE_EVERY = 5000
 
 
 def published(latent_dim: int, channels: tuple[int, ...] = ()) -> Preset:
     """A VAE of these latent channels; beta rises over the first tenth of the run."""
     task = VaeTask("32k", latent_dim=latent_dim, channels=channels, beta_windows=640_000)
-    return Preset(task, looping=Looping(steps=200_000, batch_windows=32, micro_windows=4, checkpoint_blocks=True))
+    looping = Looping(
+        steps=200_000, batch_windows=32, micro_windows=4, checkpoint_blocks=True, sample_every=SAMPLE_EVERY
+    )
+    return Preset(task, looping=looping)
 
 
 def recommended() -> Preset:
     """16 latent channels of the mel that BigVGAN-v2 decodes, and a discriminator from a quarter of the run on."""
     task = VaeTask(beta_windows=640_000, discriminator_weight=0.05, discriminator_after_windows=1_600_000)
-    return Preset(task, looping=Looping(steps=200_000, batch_windows=32, micro_windows=8))
+    looping = Looping(steps=200_000, batch_windows=32, micro_windows=8, sample_every=SAMPLE_EVERY)
+    return Preset(task, looping=looping)
 
 
 def tiny() -> Preset:

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.models.conditioning import Conditioning, TimeEmbedding
+from training.models.rotary import rotated
 from training.models.unet_blocks import zeroed
 from training.models.voice_attention import VoiceStreamAttention
 
@@ -27,16 +28,6 @@ class DitShape:
     head_width: int = 64
     context_width: int = 768
     section_width: int = 1024
-
-
-def rotated(x_BHLK: Tensor) -> Tensor:
-    """Turn queries or keys by angles that grow with their place (RoPE: Su et al., 2021)."""
-    length, width = x_BHLK.shape[2:]
-    rates_K = 10_000 ** (-torch.arange(width // 2, device=x_BHLK.device) / (width // 2))
-    angles_LK = torch.arange(length, device=x_BHLK.device)[:, None] * rates_K
-    cosines_LK, sines_LK = angles_LK.cos().to(x_BHLK.dtype), angles_LK.sin().to(x_BHLK.dtype)
-    left, right = x_BHLK.chunk(2, dim=3)
-    return torch.cat([left * cosines_LK - right * sines_LK, right * cosines_LK + left * sines_LK], dim=3)
 
 
 class FrameAttention(nn.Module):
