@@ -1,6 +1,7 @@
-"""Show muze at work: build a dataset of songs rendered on the spot, look at it, and hold it against the truth.
+"""Show muze at work: build a dataset of songs rendered on the spot, hold it against the truth, and train on it.
 
-With --music it takes a folder of yours, and has no truth to compare with.
+With --music it takes a folder of yours, and has no truth to compare with. The models train for a minute each: what
+they make shows that everything fits together, and is no music.
 """
 
 import argparse
@@ -10,7 +11,9 @@ from pathlib import Path
 
 from rich.console import Console
 
+from featurizers.weights import is_there
 from jobs.demo.compare import compare, table
+from jobs.demo.second_act import CODEC, steps
 from jobs.demo.songs import HARBOUR_LIGHTS
 from jobs.demo.write import render_songs
 from pipeline.dataset import open_dataset
@@ -45,7 +48,22 @@ def run(args: argparse.Namespace) -> int:
         shown = Path(HARBOUR_LIGHTS.file_name).name
         code = _show("show", str(dataset), shown, "--out", str(args.out / "track.html"))
         _compare(args.out / "truth.json", dataset, console)
-    return code
+    return code or _second_act(str(music), args.out, console)
+
+
+def _second_act(music: str, out: Path, console: Console) -> int:
+    codec_is_there = is_there(CODEC)
+    if not codec_is_there:
+        console.print(
+            f"\nno language model of codec tokens: EnCodec's weights are not in the store, 'muze models pull {CODEC}'"
+            " gets them"
+        )
+    for step in steps(music, out, codec_is_there):
+        if step.done is not None and step.done.exists():
+            continue
+        if code := _show(*step.words):
+            return code
+    return 0
 
 
 def _show(*words: str) -> int:
