@@ -5,8 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from featurizers.weights import model_id
+from featurizers.weights_store import LOCATION, Store, WeightsError
+from jobs.generating.vocoders import WEIGHT, vocoder_of
 from schemas.mel_specs import MEL_SPECS
 from tiny_bigvgan import write_bigvgan
+from training.errors import SettingError
 from training.mel import griffin_lim, log_mel
 from training.vocoder import VOCODERS, load_vocoder
 
@@ -51,3 +55,21 @@ def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
     write_bigvgan(tmp_path / "old", activation="snake")
     with pytest.raises(ValueError, match="has blocks 1 with snake, expected blocks 1 with snakebeta"):
         load_vocoder("bigvgan", MEL_SPECS["44k"], tmp_path / "old")
+
+
+def test_bigvgan_of_the_store_is_taken_where_it_is_and_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path)
+    monkeypatch.setenv(LOCATION, str(tmp_path))
+    assert vocoder_of("", MEL_SPECS["44k"], "cpu").name == "griffin-lim"
+    with pytest.raises(WeightsError, match=f"muze models pull {WEIGHT}"):
+        vocoder_of("bigvgan", MEL_SPECS["44k"], "cpu")
+    write_bigvgan(store.path(WEIGHT))
+    store.record(WEIGHT, "tiny")
+    mel = torch.randn(1, 1, 128, 11) - 4
+    of_store, of_folder = (vocoder_of(asked, MEL_SPECS["44k"], "cpu") for asked in ("", str(store.path(WEIGHT))))
+    assert (of_store.name, of_folder.name) == (model_id(WEIGHT), "bigvgan")
+    assert torch.equal(of_store(mel), of_folder(mel))
+    assert vocoder_of("griffin-lim", MEL_SPECS["44k"], "cpu").name == "griffin-lim"
+    assert vocoder_of("", MEL_SPECS["32k"], "cpu").name == "griffin-lim"
+    with pytest.raises(SettingError, match="does not take the model's mel"):
+        vocoder_of("bigvgan", MEL_SPECS["32k"], "cpu")

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from jobs.generating.vocoders import HELP
 from jobs.tables import render
 from jobs.weights import use_store
 from pipeline.errors import BadArgumentError
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of what is generated (default: 0)")
     parser.add_argument("--steps", type=int, metavar="N", help="of a diffusion model (default: as muze generate)")
     parser.add_argument("--cfg", type=float, metavar="SCALE", help="of guidance (default: as muze generate)")
-    parser.add_argument("--vocoder", default="", metavar="NAME", help="griffin-lim, or the folder of a BigVGAN")
+    parser.add_argument("--vocoder", default="", metavar="NAME", help=HELP)
     parser.add_argument(
         "--weights", metavar="DIR", help="weights store (default: $MUZE_WEIGHTS, else the user's cache)"
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from jobs.generating.output import json_path, write
 from jobs.generating.request import Request
+from jobs.generating.vocoders import HELP
 from jobs.weights import use_store
 from pipeline.errors import BadArgumentError
 from training.errors import SettingError
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top-k", type=int, metavar="N", help="of the N likeliest tokens (default: 250)")
     parser.add_argument("--top-p", type=float, metavar="X", help="of those that together have this probability")
     parser.add_argument("--candidates", type=int, default=1, metavar="N", help="make N, take what fits best by CLAP")
-    parser.add_argument("--vocoder", metavar="V", help="griffin-lim, or the folder of a BigVGAN (default: griffin-lim)")
+    parser.add_argument("--vocoder", metavar="V", help=HELP)
     parser.add_argument(
         "--weights", metavar="DIR", help="weights store (default: $MUZE_WEIGHTS, else the user's cache)"
     )

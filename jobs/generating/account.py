@@ -102,7 +102,7 @@ def _model(trained: Trained) -> dict[str, Any]:
 def _weights(means: Means) -> list[str]:
     """Every weight that was loaded, with its revision, but for those of the run itself."""
     task = means.trained.task
-    loaded = [identity for part, identity in means.renderer.through.items() if part in ("codec", "decoder")]
+    loaded = [identity for part, identity in means.renderer.through.items() if part != "vocoder" or "@" in identity]
     if isinstance(task, ConditionedTask) and task.text_encoder:
         known = task.text_encoder in WEIGHTS and is_there(task.text_encoder)
         loaded.append(model_id(task.text_encoder) if known else task.text_encoder)

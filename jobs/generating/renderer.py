@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from featurizers.weights import model_id
 from featurizers.weights_store import WeightsError, weight_folder
+from jobs.generating.vocoders import vocoder_of
 from training.codec_lm import CodecLmTask
 from training.errors import SettingError
 from training.ldm import LdmTask
 from training.vae import VaeTask
 
 if TYPE_CHECKING:
-    from schemas.mel_specs import MelSpec
     from training.generating.render import Renderer
     from training.trained import Trained
-    from training.vocoder import Vocoder
-
-GRIFFIN_LIM, BIGVGAN = "griffin-lim", "bigvgan"
 
 
 def renderer_of(trained: Trained, vocoder: str = "") -> Renderer:
     """Return what turns into sound what a run makes.
 
-    ``vocoder`` is ``griffin-lim``, which needs no weights, or the published folder of a BigVGAN; empty is the former.
-    Raises SettingError if it takes other mels, or if the weights are not those that the run was trained on, and
-    WeightsError if they are not in the store.
+    ``vocoder`` is as in ``vocoder_of``. Raises SettingError if it takes other mels, or if the weights are not those
+    that the run was trained on, and WeightsError if they are not in the store.
     """
     from training.codecs import load_codec
     from training.export_encoder import load_exported
@@ -41,13 +36,13 @@ def renderer_of(trained: Trained, vocoder: str = "") -> Renderer:
         codec.require(task.codebooks, task.codebook_size, task.frames_a_s)
         return render.of_tokens(codec, identity)
     if isinstance(task, VaeTask):
-        return render.of_mels(_vocoder(vocoder, task.spec, trained.device))
+        return render.of_mels(vocoder_of(vocoder, task.spec, trained.device))
     assert isinstance(task, LdmTask)
     encoder = str(trained.payload.spec["encoder"])
     name = encoder.partition("@")[0]
     identity = _checked(encoder, name)
     decoder = load_exported(weight_folder(name), trained.device)
-    return render.of_latents(decoder, identity, _vocoder(vocoder, decoder.spec, trained.device))
+    return render.of_latents(decoder, identity, vocoder_of(vocoder, decoder.spec, trained.device))
 
 
 def training_renderer_of(trained: Trained) -> Renderer:
@@ -67,16 +62,3 @@ def _checked(trained_on: str, name: str) -> str:
     if "@" in trained_on and found != trained_on:
         raise SettingError(f"the run was trained on {trained_on}, the weights store has {found}: get the former back")
     return found
-
-
-def _vocoder(asked: str, spec: MelSpec, device: str) -> Vocoder:
-    from training.vocoder import load_vocoder
-
-    try:
-        if asked in ("", GRIFFIN_LIM):
-            return load_vocoder(GRIFFIN_LIM, spec)
-        if not (Path(asked) / "config.json").is_file():
-            raise SettingError(f"there is no vocoder {asked!r}, expected {GRIFFIN_LIM} or the folder of a BigVGAN")
-        return load_vocoder(BIGVGAN, spec, Path(asked), device)
-    except ValueError as error:
-        raise SettingError(str(error)) from error
