@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featurizers.weights import WEIGHTS, is_there, model_id
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from training.trained import Trained
 
 FORMAT = 1
+GENERATOR = "bigvgan_generator.pt"
+"""In the folder of a BigVGAN: its weights."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,7 @@ def _weights(means: Means) -> list[str]:
 
 
 def _files(request: Request) -> dict[str, str]:
-    """The files that were heard, with their SHA-256."""
+    """The files that were heard, and the vocoder's if it is none of the store's, with their SHA-256."""
     given = [path for path in (request.style_of, request.continue_from) if path is not None]
+    given += [str(Path(request.vocoder, GENERATOR))] if request.vocoder else []
     return {path: heard.sha256(path) for path in given if heard.is_file(path)}
