@@ -21,7 +21,7 @@ class Tracker(NamedTuple):
     lead_s: float
     """How far activations peak before the onset that they are of: madmom's 2 ms in songs, 7 ms in bare grooves."""
     metre_weight: float
-    """How much a unit of log odds, over the root of the number of beats, says about the metre."""
+    """How much a unit of log odds, over the root of the number of beats, says about the metre, or the tempo."""
 
 
 def load_tracker(name: TrackerName, checkpoint: Checkpoint) -> Tracker:

@@ -37,7 +37,7 @@ _BATCH_FRAMES = 32  # small enough for the intermediates of a batch to stay in t
 _REACH_BINS = 11  # steps of up to 220 cents in 10 ms weigh 12 - |d|, d in bins
 _LEAP_WEIGHT = 1e-6  # of any larger step: singers leap, and a crawl of steps would miss half of a short note
 _MEAN_BINS = 4  # the pitch is a mean over so many bins on either side of the path
-_FLOOR = 1e-2  # probability below which a bin counts as impossible either way
+_FLOOR = 0.05  # probability that is as good as none: tiny's largest in white noise is twice that
 
 
 def num_frames(num_samples: int) -> int:

@@ -25,19 +25,22 @@ _TEMPO_RIGIDITY = 100
 _ONSET_SHARE = 16  # a sixteenth of a beat, its onset, is where its activation should be
 _MIN_ACTIVATION = 0.05
 _MIN_PROBABILITY = 1e-10  # keeps logarithms finite
+_NEAR = np.log(1.1)
 
 
 class Bars(NamedTuple):
     """Beats as frame numbers, the position of each in its bar (1 = downbeat), and the beats a bar has.
 
     ``log_odds`` is by how much the best path in bars of that length is more probable than the best one in bars of
-    any other length, as a difference of logarithms; None if there was nothing to choose from.
+    any other length, as a difference of logarithms; None if there was nothing to choose from. ``log_probability`` is
+    that of the path and the activations together.
     """
 
     beat_frames: Ints
     beat_numbers: Ints
     beats_per_bar: int
     log_odds: float | None
+    log_probability: float
 
 
 class Tempi(NamedTuple):
@@ -46,6 +49,8 @@ class Tempi(NamedTuple):
     lengths: Ints
     log_changes: Doubles
     reach: list[slice]
+    num_positions: int
+    """In beats of all lengths that are modelled, of which ``lengths`` may be some: a track may begin at any."""
 
 
 class _Beats(NamedTuple):
@@ -72,24 +77,38 @@ def tempi(frames_per_s: float) -> Tempi:
         shortest, longest = 60 * frames_per_s / MAX_BPM, 60 * frames_per_s / MIN_BPM
         lengths = BeatStateSpace(shortest, longest, _NUM_TEMPI).intervals
         changes = exponential_transition(lengths, lengths, _TEMPO_RIGIDITY)
-    ranges = [np.flatnonzero(row) for row in changes]
     with np.errstate(divide="ignore"):
-        return Tempi(lengths, np.log(changes), [slice(reached[0], reached[-1] + 1) for reached in ranges])
+        return Tempi(lengths, np.log(changes), _reach(changes > 0), int(lengths.sum()))
 
 
-def track_bars(activations: Floats, beats_per_bar: Sequence[int], tempi: Tempi) -> Bars:
+def tempi_near(bpm: float, tempi: Tempi, frames_per_s: float) -> Tempi | None:
+    """Those of some tempi that are no more than a tenth faster or slower; None if there are fewer than two."""
+    near = np.flatnonzero(np.abs(np.log(60 * frames_per_s / tempi.lengths / bpm)) <= _NEAR)
+    if len(near) < 2:
+        return None
+    log_changes = tempi.log_changes[np.ix_(near, near)]
+    return Tempi(tempi.lengths[near], log_changes, _reach(np.isfinite(log_changes)), tempi.num_positions)
+
+
+def _reach(possible: npt.NDArray[np.bool_]) -> list[slice]:
+    """From the first to the last change that is possible, for each row of ``(from, to)``."""
+    return [slice(reached[0], reached[-1] + 1) for reached in map(np.flatnonzero, possible)]
+
+
+def track_bars(activations: Floats, beats_per_bar: Sequence[int], tempi: Tempi, slack_frames: int = 0) -> Bars:
     """The most probable beats given activations ``(frames, 2)``, in bars of the length that explains them best.
 
-    What lies before the first and after the last activation of 0.05 is left out, as madmom does.
+    What lies before the first and after the last activation of 0.05 is left out, as madmom does. But with
+    ``slack_frames`` after the last: that may be of a beat which, by the beats before, begins a little later.
     """
     active = np.flatnonzero((activations >= _MIN_ACTIVATION).any(axis=1))
     if not len(active):
-        return Bars(np.empty(0, np.int64), np.empty(0, np.int64), beats_per_bar[0], None)
-    activations = activations[active[0] : active[-1] + 1]
+        return Bars(np.empty(0, np.int64), np.empty(0, np.int64), beats_per_bar[0], None, 0.0)
+    activations = activations[active[0] : active[-1] + 1 + slack_frames]
     beats = _beats(beats_per_bar)
-    path, log_odds = _best_path(_Evidence(activations), beats, tempi)
+    path, log_odds, log_probability = _best_path(_Evidence(activations), beats, tempi)
     frames, numbers = _peaks(path, activations, beats, tempi)
-    return Bars(frames + active[0], numbers, int(beats.per_bar[path[0].beat]), log_odds)
+    return Bars(frames + active[0], numbers, int(beats.per_bar[path[0].beat]), log_odds, log_probability)
 
 
 def _beats(beats_per_bar: Sequence[int]) -> _Beats:
@@ -123,17 +142,17 @@ class _Evidence:
         return scores
 
 
-def _best_path(evidence: _Evidence, beats: _Beats, tempi: Tempi) -> tuple[list[_Start], float | None]:
+def _best_path(evidence: _Evidence, beats: _Beats, tempi: Tempi) -> tuple[list[_Start], float | None, float]:
     """Viterbi decoding; the path from its last beat back to the one that is under way when the track begins.
 
-    Beside it, the log odds of its bars against those of other lengths.
+    Beside it, the log odds of its bars against those of other lengths, and its log probability.
     ``scores`` is a ring over frames, ``(frames, tempi, beats)``: the best log probability of a path
     that begins a beat there. No beat is shorter than ``block`` frames: so many are decided at once.
     """
     lengths, tempo = tempi.lengths, np.arange(len(tempi.lengths))[:, None]
     block, ring = int(lengths[0]), int(lengths[0] + lengths[-1])
     # before the track begins, all states of a bar are equally likely
-    scores = np.tile(-np.log(beats.per_bar * lengths.sum()), (ring, len(lengths), 1))
+    scores = np.tile(-np.log(beats.per_bar * tempi.num_positions), (ring, len(lengths), 1))
     origins = np.empty((evidence.num_frames, len(lengths), len(beats.numbers)), dtype=np.uint8)
     for first in range(0, evidence.num_frames, block):
         frames = np.arange(first, min(first + block, evidence.num_frames))
@@ -146,7 +165,7 @@ def _best_path(evidence: _Evidence, beats: _Beats, tempi: Tempi) -> tuple[list[_
     ends = _best_ends(scores, evidence, beats, lengths)
     score, end = max(ends, key=lambda scored: scored[0])
     others = [other for other, start in ends if beats.per_bar[start.beat] != beats.per_bar[end.beat]]
-    return _traced(end, origins, beats, lengths), score - max(others) if others else None
+    return _traced(end, origins, beats, lengths), score - max(others) if others else None, score
 
 
 def _best_changes(scores: Doubles, tempi: Tempi) -> tuple[Doubles, npt.NDArray[np.uint8]]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from featurizers.beat_votes import FRAMES_PER_S
 from featurizers.madmom_spectrogram import RATE_HZ, Floats, magnitudes
+from featurizers.tuning import FRAME_SAMPLES as TUNING_FRAME_SAMPLES
 from featurizers.tuning import TuningHistogram
 
 _FRAME_SAMPLES = 16384  # parts semitones from 90 Hz on
@@ -46,11 +47,9 @@ class NoteListener:
         self._folds = [_fold(*_TREBLE_MIDI), _fold(*_BASS_MIDI)]
 
     def __call__(self, samples: Floats) -> NoteChroma:
-        tuning, spectra = TuningHistogram(_FRAME_SAMPLES), []
-        for chunk in magnitudes(samples, _FRAME_SAMPLES, RATE_HZ // FRAMES_PER_S):
-            tuning.add(chunk)
-            spectra.append(chunk[:, : len(self._bank)] @ self._bank)
-        spectrum, cents = np.concatenate(spectra), tuning.cents
+        cents = _tuning_cents(samples)
+        chunks = magnitudes(samples, _FRAME_SAMPLES, RATE_HZ // FRAMES_PER_S)
+        spectrum = np.concatenate([chunk[:, : len(self._bank)] @ self._bank for chunk in chunks])
         spectrum /= spectrum.max() or 1
         starts = range(0, len(spectrum), _CHUNK_FRAMES)
         notes = [self._notes(_tuned(spectrum[start:][:_CHUNK_FRAMES], cents or 0)) for start in starts]
@@ -65,6 +64,13 @@ class NoteListener:
         for _ in range(_UPDATES):
             notes = notes * likeness / (notes @ overlaps + np.float32(1e-9))
         return notes
+
+
+def _tuning_cents(samples: Floats) -> float | None:
+    histogram = TuningHistogram()
+    for chunk in magnitudes(samples, TUNING_FRAME_SAMPLES, RATE_HZ // FRAMES_PER_S):
+        histogram.add(chunk)
+    return histogram.cents
 
 
 def _midi_axis() -> Floats:

@@ -10,19 +10,16 @@ from featurizers.audio import MIX_22K_MONO, MIX_44K_MONO
 from featurizers.beat_agreement import agreement, librosa_beats_s
 from featurizers.beat_trackers import Checkpoint, Tracker, TrackerName, load_tracker
 from featurizers.featurizer import Extract, Features, Featurizer, Inputs
-from featurizers.madmom_bars import Bars, Tempi, tempi, track_bars
-from featurizers.madmom_spectrogram import Floats, is_audible
-from featurizers.onset_beats import FRAMES_PER_S as ONSET_FRAMES_PER_S
+from featurizers.madmom_bars import Tempi, tempi
+from featurizers.madmom_spectrogram import is_audible
+from featurizers.metrical_level import Count, Listener
 from featurizers.onset_beats import OnsetDetector
-from featurizers.tempo import Doubles, candidates, sixths, steadiness, strengths_at, tempo_confidence, tempo_line
+from featurizers.tempo import Doubles, steadiness, tempo_confidence
 from featurizers.weights import model_id
 from schemas.fragments.rhythm import RHYTHM
 
-MIN_BEATS = 4
-"""Fewer are no pulse."""
 MODEL_FREE = "spectral-flux"
 
-_LEAST_ONSET = 0.2  # of the median beat's: measured, no beat of a rendered song ends it with less than 0.3
 _COSTS = {"madmom": 0.04, "beat_this": 0.1, "onsets": 0.02}
 
 
@@ -41,8 +38,8 @@ class Rhythm(Featurizer):
     theory and the time signature are read from.
 
     Where nothing is audible, or fewer than four beats are found, there is no pulse: null and empty. Tempi twice or
-    half of what a listener taps remain: correcting them by ``tempo_candidates`` spoiled more than it mended. Raises
-    ValueError for settings that cannot be.
+    half of what a listener taps remain, where the tracker is sure of them: trusting ``tempo_candidates`` more than
+    ``metrical_level`` does spoiled more than it mended. Raises ValueError for settings that cannot be.
     """
 
     beats_per_bar: tuple[int, ...] = (3, 4)
@@ -87,52 +84,27 @@ class Rhythm(Featurizer):
         if not is_audible(samples):
             return {}
         onsets = detect(samples)
-        activations = tracker.activations(inputs, onsets)
-        bars = track_bars(activations, self.beats_per_bar, beat_lengths)
-        beats_s = _between_frames(bars.beat_frames, activations) / tracker.frames_per_s + tracker.lead_s
-        beats_s = beats_s[: _num_heard(strengths_at(beats_s, onsets.strengths, ONSET_FRAMES_PER_S))]
-        if len(beats_s) < MIN_BEATS:
+        listener = Listener(tracker, onsets, tracker.activations(inputs, onsets))
+        count = listener.count(self.beats_per_bar, beat_lengths)
+        if count is None:
             return {}
-        pulses = np.sqrt(
-            strengths_at(sixths(beats_s), onsets.strengths, ONSET_FRAMES_PER_S)
-            * strengths_at(sixths(beats_s), activations.sum(axis=1), tracker.frames_per_s)
-        )
         others_s = librosa_beats_s(inputs.audio(MIX_22K_MONO).samples[0])
-        return _tempo_columns(beats_s, pulses, others_s) | _bar_columns(beats_s, bars, tracker.metre_weight)
+        return _tempo_columns(count, others_s) | _bar_columns(count, tracker.metre_weight)
 
 
-def _num_heard(strengths: Doubles) -> int:
-    """Beats up to the last that something sounds at: the bar model goes on counting while the last notes fade."""
-    return int(np.flatnonzero(strengths >= _LEAST_ONSET * np.median(strengths))[-1]) + 1 if len(strengths) else 0
-
-
-def _between_frames(frames: np.ndarray, activations: Floats) -> Doubles:
-    """Peaks of parabolas through the activation at each frame and its neighbours: half of the frames' own scatter.
-
-    Less than half a frame from where they were, and exactly there if the frame is no peak.
-    """
-    strengths = np.pad(activations.sum(axis=1, dtype=np.float64), 1, mode="edge")
-    before, at, after = (strengths[frames + step] for step in range(3))
-    curvature = before - 2 * at + after
-    is_peak = (at >= before) & (at >= after) & (curvature < 0)
-    return frames + np.where(is_peak, (before - after) / 2 / np.where(is_peak, curvature, 1), 0)
-
-
-def _tempo_columns(beats_s: Doubles, pulses: Doubles, others_s: Doubles) -> Features:
-    tempo_bpm = tempo_line(beats_s).tempo_bpm
-    found = candidates(tempo_bpm, pulses)
-    own = next(candidate for candidate in found if candidate.tempo_bpm == tempo_bpm)
-    agreed = agreement(beats_s, tempo_bpm, others_s)
+def _tempo_columns(count: Count, others_s: Doubles) -> Features:
+    agreed = agreement(count.beats_s, count.tempo_bpm, others_s)
     return {
-        "tempo_bpm": tempo_bpm,
-        "tempo_confidence": tempo_confidence(steadiness(beats_s), own.salience, agreed.tempo),
-        "tempo_candidates": [candidate._asdict() for candidate in found],
+        "tempo_bpm": count.tempo_bpm,
+        "tempo_confidence": tempo_confidence(steadiness(count.beats_s), count.salience(), agreed.tempo),
+        "tempo_candidates": [candidate._asdict() for candidate in count.candidates],
         "tempo_agreement": agreed.tempo,
         "beat_agreement": agreed.beats,
     }
 
 
-def _bar_columns(beats_s: Doubles, bars: Bars, metre_weight: float) -> Features:
+def _bar_columns(count: Count, metre_weight: float) -> Features:
+    beats_s, bars = count.beats_s, count.bars
     numbers = bars.beat_numbers[: len(beats_s)]
     evidence = None if bars.log_odds is None else metre_weight * bars.log_odds / np.sqrt(len(bars.beat_numbers))
     return {

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from featurizers.madmom_bars import tempi, track_bars
+from featurizers.madmom_bars import tempi, tempi_near, track_bars
 from featurizers.madmom_compat import madmom_names
 
 
@@ -52,3 +52,28 @@ def test_odds_are_those_of_the_priors_where_no_beat_is_accented() -> None:
     activations[25::50] = 0.4
     log_odds = track_bars(activations, (3, 4), tempi(100)).log_odds
     assert log_odds == pytest.approx(np.log(4 / 3), abs=0.01)  # a bar of four has more states to begin in
+
+
+def test_near_the_tempo_of_the_best_path_that_path_is_found_and_elsewhere_none_so_good() -> None:
+    activations, every_tempo = accented(4, 100, 0), tempi(100)
+    best = track_bars(activations, (3, 4), every_tempo)
+    near, twice = (tempi_near(bpm, every_tempo, 100) for bpm in (120, 180))
+    assert near is not None
+    assert twice is not None
+    assert np.all(np.abs(6000 / near.lengths / 120 - 1) < 0.11)
+    same, other = (track_bars(activations, (3, 4), some) for some in (near, twice))
+    assert same.beat_frames.tolist() == best.beat_frames.tolist()
+    assert same.log_probability == pytest.approx(best.log_probability)
+    assert other.log_probability < best.log_probability - 10
+    assert tempi_near(20, every_tempo, 100) is None
+
+
+def test_a_beat_that_begins_just_after_the_last_activation_needs_slack() -> None:
+    activations = np.full((1000, 2), 0.001, dtype=np.float32)
+    activations[50:850:50, 0] = 0.6
+    activations[50:850:200] = (0.001, 0.6)
+    activations[849, 1] = 0.06  # the next downbeat would begin a frame later
+    cut, slack = (track_bars(activations, (4,), tempi(100), frames) for frames in (0, 7))
+    assert cut.beat_frames.tolist() == list(range(50, 850, 50))
+    assert slack.beat_frames.tolist()[:-1] == cut.beat_frames.tolist()
+    assert slack.beat_frames[-1] == pytest.approx(850, abs=5)

@@ -128,6 +128,16 @@ def test_pitch_stays_within_its_limits() -> None:
     assert np.allclose(periodicity, 0.1)
 
 
+def test_what_is_no_more_than_noise_moves_no_pitch() -> None:
+    probabilities = np.full((30, NUM_BINS), 0.001, np.float32)
+    probabilities[:, 200] = 0.9
+    probabilities[8:22, 200] = 0.001
+    probabilities[8:22, 240] = 0.03  # louder than all else, and a third of what white noise has
+    f0_hz, periodicity = decode(probabilities, 65, 1100)
+    assert np.ptp(1200 * np.log2(f0_hz)) < 1
+    assert periodicity[8:22].max() < 0.01
+
+
 def test_no_probability_at_all_still_decodes() -> None:
     f0_hz, periodicity = decode(np.zeros((5, NUM_BINS), np.float32), 65, 1100)
     assert ((f0_hz > 60) & (f0_hz < 1200)).all()
@@ -157,6 +167,15 @@ def test_voicing_bridges_weak_frames_and_ignores_weak_runs() -> None:
     level_db = np.array([-20] * 8 + [-66, -20], np.float32)
     voiced = find_voiced(periodicity, level_db, VOICING["tiny"])
     assert voiced.tolist() == [False, True, True, True, False, False, False, False, False, True]
+
+
+def test_short_gaps_that_are_audible_are_bridged() -> None:
+    level_db = np.full(20, -20, np.float32)
+    level_db[16] = -70
+    periodicity = np.full(20, 0.9, np.float32)
+    periodicity[[2, 3, 4, 8, 9, 10, 11, 16]] = 0.1  # three frames, four, and one that nothing is heard in
+    voiced = find_voiced(periodicity, level_db, VOICING["tiny"])
+    assert np.flatnonzero(~voiced).tolist() == [8, 9, 10, 11, 16]
 
 
 # Known answers

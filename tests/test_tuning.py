@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from featurizers.madmom_spectrogram import Filterbank, filterbank, magnitudes
-from featurizers.tuning import TuningHistogram, retuned
+from featurizers.tuning import FRAME_SAMPLES, TuningHistogram, retuned
 
 RATE_HZ = 44100
-FRAME_SAMPLES = 16384
 
 
 def tones(cents: float) -> np.ndarray:
@@ -22,7 +21,7 @@ def tones(cents: float) -> np.ndarray:
 
 
 def estimate(samples: np.ndarray) -> float | None:
-    histogram = TuningHistogram(FRAME_SAMPLES)
+    histogram = TuningHistogram()
     for chunk in magnitudes(samples, FRAME_SAMPLES, RATE_HZ // 10):
         histogram.add(chunk)
     return histogram.cents
@@ -38,6 +37,27 @@ def test_a_quarter_tone_is_either_way() -> None:
     assert found is not None
     assert abs(found) == pytest.approx(50, abs=3)
     assert -50 <= found < 50
+
+
+@pytest.mark.parametrize("depth_cents", [30, 50, 70])
+@pytest.mark.parametrize("cents", [-30, 0, 20])
+def test_vibrato_does_not_move_the_tuning(cents: float, depth_cents: float) -> None:
+    time_s = np.arange(RATE_HZ) / RATE_HZ
+    bends = depth_cents * np.sin(2 * np.pi * 5.5 * time_s) * (time_s > 0.4)  # as singers do, not from the start
+    pitches = np.random.default_rng(1).integers(57, 72, 8)
+    f0_hz = 440 * 2 ** ((pitches[:, None] - 69 + (cents + bends) / 100) / 12)
+    phases = 2 * np.pi * np.cumsum(f0_hz, axis=1) / RATE_HZ
+    voice = np.sum([np.sin(number * phases) / number for number in range(1, 7)], axis=0).ravel()
+    assert estimate(voice.astype(np.float32)) == pytest.approx(cents, abs=3)
+
+
+def test_chunks_of_frames_do_not_show() -> None:
+    frames = np.concatenate(list(magnitudes(tones(7.3), FRAME_SAMPLES, RATE_HZ // 10)))
+    whole, chunked = TuningHistogram(), TuningHistogram()
+    whole.add(frames)
+    for start in range(0, len(frames), 7):
+        chunked.add(frames[start:][:7])
+    assert chunked.cents == pytest.approx(whole.cents)
 
 
 @pytest.mark.parametrize("seconds", [1, 5])

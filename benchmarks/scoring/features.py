@@ -40,8 +40,9 @@ FEATURES = (
         "beats_s",
         pulse.score_beats,
         direct=BARS,
-        difference="muze runs madmom's networks through ONNX and its bar model; beats lie between frames, and end with"
-        " the last that something sounds at.",
+        difference="muze runs madmom's networks through ONNX and its bar model; beats lie between frames, end with the"
+        " last that something begins at, and are counted at another level where that is better to tap and the networks"
+        " hardly tell them apart.",
     ),
     Feature("Downbeats", "downbeats_s", "rhythm", "downbeats_s", pulse.score_downbeats, direct=BARS),
     Feature("Metre", "time_signature", "rhythm", "time_signature", pulse.score_metre, direct=BARS),
@@ -108,8 +109,9 @@ FEATURES = (
         line.score_f0,
         direct=F0,
         difference="muze decodes tiny CREPE without dither, refines F0 on the harmonics, and calls voiced what is"
-        " periodic by hysteresis and loud enough, where the threshold of 0.21 keeps most frames. In a mix"
-        " of which no vocals are separated, all of them track whatever predominates.",
+        " periodic by hysteresis and loud enough, with gaps of 30 ms bridged, where the threshold of 0.21"
+        " keeps most frames. In a mix of which no vocals are separated, all of them track whatever predominates: recall"
+        " then comes with false alarms.",
     ),
     Feature("F0 of many voices", "f0_parts", "pitch", "f0_hz", line.score_parts, direct=F0),
     Feature("F0 of a written melody", "score_f0", "pitch", "f0_hz", line.score_written, direct=F0),
