@@ -49,17 +49,13 @@ def make(trained: Trained, batch: Batch, frames: int, how: How, before: Tensor |
 
     ``before`` are tokens ``(B, codebooks, frames)`` that a language model goes on from. The others start afresh.
     """
-    draws, task = Draws(how.seed, batch.positions), trained.task
+    task = trained.task
     if isinstance(task, CodecLmTask):
         return _tokens(trained, task, batch, frames, how, before)
     if isinstance(task, LdmTask):
         return Made(_restored(trained, _latents(trained, task, batch, frames, how)))
     if isinstance(task, VaeTask):
-        vae = cast("JudgedVae", trained.module).vae
-        prior = draws.normal(
-            "prior", vae.latent_shape(task.spec.num_bins, max(frames, LEAST_LATENTS * vae.shape.factor))
-        )
-        return Made(_restored(trained, vae.decode(prior).float()))
+        return Made(_restored(trained, _mels(trained, task, frames, Draws(how.seed, batch.positions))))
     raise SettingError(f"nothing can be made with a model of {trained.run.training}")
 
 
