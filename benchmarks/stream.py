@@ -34,11 +34,12 @@ _NEEDED_BY_SHARED = (
 RIVALS = {
     "webdataset": "webdataset",
     "litdata": "litdata",
-    "streaming": "mosaicml-streaming",
     "datasets": "datasets",
+    "streaming": "mosaicml-streaming",
     "ray": None,
 }
-"""Contender -> the package it is in; None if it is in ours."""
+"""Contender -> the package it is in; None if it is in ours. Installed in this order: the last one wants an older
+huggingface-hub than the others take of their own accord."""
 BATCH = 32
 _SHARD_WINDOWS = 512
 _LIMIT_S = 600

@@ -80,7 +80,7 @@ def payload_of(task: Any) -> Any:
         return Payload("mel", "<f2", shape, task.spec.frames_a_second, task.spec.to_dict())
     if task.payload == "latents":
         return Payload("latents", "<f2", task.latent_shape, 12.5, {"encoder": "none"})
-    spec = {"codec": task.codec, "codebook_size": task.codebook_size}
+    spec = {"codec": "encodec-32khz", "codebook_size": task.codebook_size}
     return Payload("tokens", "<u2", (task.codebooks, task.window_frames), task.frames_a_s, spec)
 
 

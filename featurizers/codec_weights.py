@@ -31,7 +31,7 @@ CODEC_WEIGHTS = (
                 "model.safetensors", 306507276, "6128ebff483a41422b0164d079a3773b0d8d82e64c4293d775994cbf8baf913a"
             ),
         ),
-        fragments=(),
+        fragments=("codec_tokens",),
         source="https://huggingface.co/descript/dac_44khz",
         licence="MIT",
         commercial_use=True,

@@ -17,7 +17,7 @@ from featurizers.weights_store import Store, store, store_location
 from pipeline.errors import BadArgumentError
 from training.errors import SettingError, TrainingFailedError
 from training.pack import Pack
-from training.run_folder import MANIFEST, Run
+from training.run_folder import Run, begun
 from training.vae import VaeTask
 
 if TYPE_CHECKING:
@@ -88,8 +88,7 @@ def delivery_of(run: Run, asked: str | None) -> Delivery | None:
     if "://" in store_location():
         raise BadArgumentError(f"the VAE cannot be written to {store_location()}: name a folder with --weights")
     weight = name if name.startswith(PREFIX) else PREFIX + name
-    begun = (run.folder / MANIFEST).exists()
-    refuse_another(store(), weight, Run.read(run.folder) if begun else run)
+    refuse_another(store(), weight, begun(run))
     return Delivery(run, store(), weight)
 
 

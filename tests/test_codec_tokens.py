@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from featurizers import codec_tokens
+from featurizers import codecs
 from featurizers.audio import Audio, Sound
 from featurizers.codec_tokens import CodecTokens
 from featurizers.featurizer import Inputs
@@ -61,7 +61,7 @@ def test_tokens_are_the_library_s(store: Store) -> None:
 
 
 def test_a_long_track_is_encoded_in_chunks(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codec_tokens, "CHUNK_S", 0.1)
+    monkeypatch.setattr(codecs, "CHUNK_S", 0.1)
     audio = sound(int(0.1 * RATE_HZ) * 2 + 5 * HOP_SAMPLES + 7)
     found = tokens(row(audio))
     length = int(0.1 * RATE_HZ)

@@ -1,6 +1,7 @@
 """``muze evaluate``: losses of whole splits, sounds of known tempo and key, and documents that come out the same."""
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -24,6 +25,7 @@ from schemas.mel_specs import MEL_SPECS
 from schemas.pitch_classes import PITCH_CLASSES
 from tiny_codec import CODEBOOK_SIZE
 from tiny_pack import Columns, columns_of, payload_columns, tiny_pack
+from tiny_runs import TinyRuns
 from training.checkpoint import Checkpoints
 from training.errors import SettingError
 from training.evaluating.losses import split_losses
@@ -209,6 +211,93 @@ def test_a_language_model_is_judged_the_same_twice(
     assert -1 <= document["clap_score"]["made"] <= 1
     assert "CLAP score" in table
     assert f"{rendered['fad']:.4g}" in table
+
+
+def ldm_words(runs: TinyRuns) -> tuple[object, ...]:
+    return "--run", runs.ldm, "--data", Run.read(runs.ldm).packs[0], "--samples", 2, "--steps", 1
+
+
+def test_latent_diffusion_is_judged_by_what_it_makes_of_the_same_windows(
+    runs: TinyRuns, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(LOCATION, str(runs.store.root))
+    found = []
+    for words in (("--seed", 1, "--checkpoint", 3), ("--seed", 2)):
+        code, out, error = said(capsys, *ldm_words(runs), "--json", *words)
+        assert code == 0, error
+        found.append(json.loads(out))
+    one, other = found
+    pack = Pack.open(Run.read(runs.ldm).packs[0])
+    assert one["checkpoint"] == other["checkpoint"] == "step-00000003"
+    assert one["loss"] == other["loss"]  # its draws are those of validation, whatever the seed
+    assert one["loss"]["windows"] == pack.windows("test") > 2
+    assert 0 < one["loss"]["means"]["total"] < 10  # of normalised latents
+    assert one["loss"]["perplexity"] is None
+    assert one["sounds"]["made"] == "generated"
+    assert one["sounds"]["how"]["steps"] == 1
+    assert one["sounds"]["rendered_through"] == {"decoder": model_id("vae-songs"), "vocoder": "griffin-lim"}
+    distances = [document["distances"][0] for document in found]
+    for name in ("reference", "reference_sha256", "model", "dimensions", "made_vectors"):
+        assert distances[0][name] == distances[1][name]
+    assert (distances[0]["made_vectors"], distances[0]["dimensions"]) == (2, 256)
+    assert distances[0]["fad"] != distances[1]["fad"]
+    assert distances[0]["kad"] != distances[1]["kad"]
+    asked = [window.known for window in first_windows(pack, "test", 2)]
+    for subject, condition in (("tempo", "tempo_bpm"), ("key", "key_index")):
+        assert all(known[condition] is not None for known in asked)
+        assert {side["asked"] for side in one["adherence"][subject].values()} == {2}
+        assert one["adherence"][subject]["reference"] == other["adherence"][subject]["reference"]
+
+
+def test_what_cannot_be_heard_without_a_package_is_not_measured(
+    runs: TinyRuns, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(LOCATION, str(runs.store.root))
+    monkeypatch.setitem(sys.modules, "librosa", None)  # as if it were not installed
+    code, table, error = said(capsys, *ldm_words(runs))
+    assert code == 0, error
+    rows = [line for line in table.splitlines() if line.startswith(("FAD", "KAD", "tempo", "key"))]
+    assert [row.split()[0] for row in rows] == ["FAD", "KAD"]
+    why = "hearing the tempo needs the package librosa, which is not installed: pip install 'muze[mir]'"
+    assert f"not measured: {why}" in table.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("missing", "words", "sentence"),
+    [
+        ("resemblyzer", ("--embedding", "resemblyzer"), "embedding resemblyzer needs the package resemblyzer, which"),
+        ("laion_clap", (), "embedding clap: laion-clap is not installed: pip install 'muze[clap]'"),
+        ("torch", (), "it needs the package torch, which is not installed: pip install 'muze[train]'"),
+    ],
+)
+def test_a_package_without_which_nothing_can_be_said_is_one_sentence(
+    missing: str,
+    words: tuple[str, ...],
+    sentence: str,
+    mels: Path,
+    vae: Path,
+    in_store: Store,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    code, out, error = said(capsys, "--run", vae, "--data", mels, *words)
+    assert (code, out) == (2, "")
+    assert error.strip().splitlines() == [line for line in error.splitlines() if sentence in line]
+
+
+def test_a_clap_score_needs_packages(tokens: Path, in_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    from featurizers.audio import Audio
+    from jobs.evaluating.measures import Sounds, Vectors, clap_score
+
+    pack = Pack.open(str(tokens))
+    noise = [Audio(np.random.default_rng(n).normal(size=(1, 48000)).astype(np.float32) / 9, 48000) for n in range(2)]
+    sounds = Sounds(pack, "test", first_windows(pack, "test", 2), noise, noise, "")
+    vectors = Vectors.of(sounds, load_embedding("resemblyzer"))
+    monkeypatch.setitem(sys.modules, "laion_clap", None)
+    score = clap_score(sounds, vectors)
+    assert score["made"] is None
+    assert score["why"] == "embedding clap: laion-clap is not installed: pip install 'muze[clap]'"
 
 
 def test_a_clap_score_is_the_cosine_of_text_and_sound(tokens: Path, in_store: Store) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
+from torch import Tensor, nn
 
+from featurizers.codecs import load_encoder
 from featurizers.weights_store import LOCATION
 from jobs.generating.renderer import renderer_of
 from schemas.mel_specs import MEL_SPECS
@@ -39,12 +41,12 @@ SHORT_S = 0.1
 
 
 @pytest.fixture(scope="module")
-def opened(runs: TinyRuns) -> dict[str, tuple[Trained, Renderer]]:
-    """Every run with its renderer."""
+def opened(runs: TinyRuns) -> Iterator[dict[str, tuple[Trained, Renderer]]]:
+    """Every run with its renderer, and the store that they need."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(LOCATION, str(runs.store.root))
         trained = {kind: Trained.open(getattr(runs, kind)) for kind in KINDS}
-        return {kind: (each, renderer_of(each)) for kind, each in trained.items()}
+        yield {kind: (each, renderer_of(each)) for kind, each in trained.items()}
 
 
 def test_a_wish_is_a_row_of_a_pack() -> None:
@@ -272,21 +274,25 @@ def test_sections_follow_one_another(kind: str, opened: dict[str, tuple[Trained,
     assert np.array_equal(changed[:, joint:], piece[:, joint:]) is not goes_on
 
 
+def tokens_of(samples: np.ndarray, renderer: Renderer) -> Tensor:
+    encoder = load_encoder(renderer.through["codec"].partition("@")[0])
+    return torch.from_numpy(encoder.encode(samples).astype(np.int64))[None]
+
+
 @pytest.mark.parametrize(("kind", "heard"), [("prefix", 51), ("cross", 40)])
 def test_a_language_model_goes_on_from_what_was_before(
     kind: str, heard: int, opened: dict[str, tuple[Trained, Renderer]]
 ) -> None:
     trained, renderer = opened[kind]
     assert isinstance(trained.task, CodecLmTask)
-    assert renderer.encode is not None
-    sound = torch.sin(torch.arange(8000) * 0.3)[None]
-    before = renderer.encode(sound)
+    sound = np.sin(np.arange(8000, dtype=np.float32) * 0.3)
+    before = tokens_of(sound, renderer)
     batch = trained.encode(batch_of([Wish()], trained.task.conditions, 0.1, [0]))
     made = make(trained, batch, 40, HOW, before)
     assert made.given_frames == heard  # the audio prompt, or four tenths of a window
     assert torch.equal(made.payload[:, :, :heard], before[:, :, -heard:])
     assert made.new.shape == (1, 4, 40)
-    quiet = make(trained, batch, 40, HOW, renderer.encode(0 * sound))
+    quiet = make(trained, batch, 40, HOW, tokens_of(0 * sound, renderer))
     assert not torch.equal(quiet.new, made.new)
     short = make(trained, batch, 40, HOW, before[:, :, :7])
     assert short.given_frames == 7

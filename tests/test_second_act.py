@@ -4,29 +4,32 @@ from pathlib import Path
 
 import pytest
 
-from jobs.demo.second_act import STEPS, VAE, Step, steps
+from jobs.demo.second_act import ENCODEC, STEPS, VAE, Step, steps
 from jobs.main import COMMANDS, parser
 from jobs.named_recipes import load_recipe
+from schemas import sine_tokens as sines
 from training.presets import preset_of
 
 
-@pytest.mark.parametrize("codec_is_there", [False, True])
-def test_every_step_is_a_command_line_that_muze_takes(codec_is_there: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("codec", [ENCODEC, sines.CODEC])
+def test_every_step_is_a_command_line_that_muze_takes(codec: str, tmp_path: Path) -> None:
     lines = parser()
-    found = list(steps("songs", tmp_path, codec_is_there))
+    found = list(steps("songs", tmp_path, codec))
     for step in found:
         lines.parse_args(step.words)
     verbs = [step.words[0] for step in found]
     assert set(verbs) <= set(COMMANDS)
-    trained = ["codec-lm-tiny"] * codec_is_there + ["vae-tiny", "dit-tiny"]
+    trained = ["codec-lm-tiny", "vae-tiny", "dit-tiny"]
     assert [step.words[1] for step in found if step.words[0] == "train"] == trained
+    needed = (ENCODEC,) if codec == ENCODEC else ()
+    assert load_recipe(str(tmp_path / "tokens.yaml")).weights(("codec_tokens",)) == needed
     for number, verb in enumerate(verbs):
         if verb == "train":  # what a training reads is built, pinned and packed right before it
             assert verbs[number - 3 : number] == ["build", "snapshot", "pack"]
 
 
 def test_recipes_and_settings_are_such_that_there_are(tmp_path: Path) -> None:
-    for step in steps("songs", tmp_path, True):
+    for step in steps("songs", tmp_path, sines.CODEC):
         if step.words[0] == "build":
             only = _after(step, "--only")
             assert only in load_recipe(_after(step, "--recipe")).fragments
@@ -37,7 +40,7 @@ def test_recipes_and_settings_are_such_that_there_are(tmp_path: Path) -> None:
 
 
 def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
-    found = list(steps("songs", tmp_path, True))
+    found = list(steps("songs", tmp_path, sines.CODEC))
     assert [step.words[0] for step in found if step.done is None] == ["build"] * 3  # which looks for itself
     done = [step.done for step in found if step.done is not None]
     assert len(done) == len(set(done))
@@ -46,10 +49,9 @@ def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
 def test_a_training_that_was_stopped_goes_on(tmp_path: Path) -> None:
     (tmp_path / "runs" / "vae").mkdir(parents=True)
     (tmp_path / "runs" / "vae" / "run.json").write_text("{}")
-    resumed = {
-        step.words[1]: "--resume" in step.words for step in steps("songs", tmp_path, False) if "train" in step.words
-    }
-    assert resumed == {"vae-tiny": True, "dit-tiny": False}
+    found = steps("songs", tmp_path, sines.CODEC)
+    resumed = {step.words[1]: "--resume" in step.words for step in found if "train" in step.words}
+    assert resumed == {"codec-lm-tiny": False, "vae-tiny": True, "dit-tiny": False}
 
 
 def _after(step: Step, option: str) -> str:

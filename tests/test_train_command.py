@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,6 @@ from torch import Tensor, nn
 from featurizers.weights_store import Store
 from harness import command as command_line
 from harness import environment
-from jobs.commands import train as train_command
 from jobs.main import main
 from tiny_pack import tiny_pack
 from training.checkpoint import Checkpoints, load_weights
@@ -89,7 +89,7 @@ def test_what_cannot_be_is_one_sentence(
 def test_wandb_without_its_package_is_one_sentence(
     packs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train_command, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "wandb", None)
     words = ["vae-tiny", "--data", str(packs["vae"]), "--out", str(tmp_path / "run"), "--wandb", "songs"]
     code, out, error = said(capsys, "train", *words)
     assert (code, out) == (2, "")

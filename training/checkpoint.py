@@ -21,6 +21,7 @@ from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_di
 from torch.distributed.checkpoint.state_dict_loader import load as load_tensors
 
 from training.ema import Average
+from training.errors import SettingError
 from training.workers import Workers
 
 MANIFEST = "checkpoint.json"
@@ -74,6 +75,15 @@ class Checkpoints:
         """The one with the least validation loss, else the last."""
         ranked = [path for path in self.all() if _loss(path) is not None]
         return min(ranked, key=lambda path: _loss(path) or 0.0) if ranked else self.latest()
+
+    def named(self, name: str) -> Path | None:
+        """``best``, ``last``, or the one of a step; None without any. SettingError if there is none of that step."""
+        if name in ("best", "last") or not self.all():
+            return self.best() if name == "best" else self.latest()
+        steps = {str(read_manifest(path)["step"]): path for path in self.all()}
+        if name not in steps:
+            raise SettingError(f"the run has no checkpoint {name!r}, expected best, last or one of {', '.join(steps)}")
+        return steps[name]
 
     def remove_worse(self, last: Path) -> None:
         """Remove all but the best ``keep`` by validation loss and the last. Those never validated go first."""

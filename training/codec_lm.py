@@ -46,8 +46,6 @@ class CodecLmTask(ConditionedTask):
 
     architecture: Literal["prefix", "cross"] = "prefix"
     pattern: Literal["flat", "delay", "parallel"] = "flat"
-    codec: str = "encodec-32khz"
-    """A name in ``training.codecs``; its tokens are the pack's."""
     codebooks: int = 4
     codebook_size: int = 2048
     frames_a_s: float = 50.0

@@ -1,44 +1,43 @@
-"""Audio codecs: sound as a few tokens a frame, and back. They come from a local folder, and none of them trains."""
+"""Audio codecs: sound of a few tokens a frame. None of them trains; the way there is ``featurizers.codecs``."""
 
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from schemas import sine_tokens as sines
 from training.errors import SettingError
+from training.sine_decoder import decode_sines
+
+NEURAL = ("encodec-32khz", "dac-44khz")
+"""By the names of their weights: ``facebook/encodec_32khz`` (4 x 2048 tokens, 50 frames a second) and
+``descript/dac_44khz`` (9 x 1024, 86.13)."""
+CODECS = (*NEURAL, sines.CODEC)
 
 
 @dataclass(frozen=True)
-class Codec(ABC):
-    """A codec of mono sound with residual codebooks: the first of them are a coarser version of the sound."""
+class Codec:
+    """A codec of mono sound with codebooks, of which the first alone are a coarser version of the sound."""
 
     name: str
     rate_hz: int
     hop_samples: int
     codebooks: int
     codebook_size: int
-    model: Any
+    device: str
+    sound: Callable[[Tensor], Tensor]
+    """Of tokens ``(B, codebooks, frames)`` that it knows; it may be longer than they are."""
 
     @property
     def frames_a_s(self) -> float:
         """Frames a second, no whole number for each codec."""
         return self.rate_hz / self.hop_samples
-
-    @torch.no_grad()
-    def encode(self, samples_BN: Tensor) -> Tensor:
-        """Return int64 ``(B, codebooks, frames)`` of float samples at ``rate_hz``.
-
-        The last frame is filled with silence. All is encoded at once: memory grows with the length.
-        """
-        missing = -samples_BN.shape[1] % self.hop_samples
-        return self._encoded(F.pad(samples_BN, (0, missing)).to(self.model.device)[:, None])
 
     @torch.no_grad()
     def decode(self, tokens_BKT: Tensor) -> Tensor:
@@ -50,7 +49,7 @@ class Codec(ABC):
         if tokens_BKT.shape[1] > self.codebooks or least < 0 or most >= self.codebook_size:
             found = f"{tokens_BKT.shape[1]} codebooks with tokens {least} to {most}"
             raise SettingError(f"codec {self.name} has {self.codebooks} x {self.codebook_size} tokens, got {found}")
-        samples_BN = self._decoded(tokens_BKT.to(self.model.device))
+        samples_BN = self.sound(tokens_BKT.to(self.device))
         return samples_BN[:, : tokens_BKT.shape[2] * self.hop_samples]
 
     def require(self, codebooks: int, codebook_size: int, frames_a_s: float) -> None:
@@ -62,51 +61,27 @@ class Codec(ABC):
                 f" a second, expected {codebooks} x {codebook_size} at {frames_a_s:.2f}"
             )
 
-    @abstractmethod
-    def _encoded(self, samples_B1N: Tensor) -> Tensor: ...
 
-    @abstractmethod
-    def _decoded(self, tokens_BKT: Tensor) -> Tensor: ...
+def load_codec(name: str, folder: Path | None, device: str) -> Codec:
+    """Load a codec of ``CODECS``, a neural one from a folder in transformers' format, with safetensors.
 
-
-class Encodec(Codec):
-    """EnCodec (Défossez et al., 2022) at its highest bandwidth, as transformers has it."""
-
-    def _encoded(self, samples_B1N: Tensor) -> Tensor:
-        bandwidth = self.model.config.target_bandwidths[-1]
-        codes_1BKT: Tensor = self.model.encode(samples_B1N, bandwidth=bandwidth).audio_codes
-        return codes_1BKT[0]
-
-    def _decoded(self, tokens_BKT: Tensor) -> Tensor:
-        samples_B1N: Tensor = self.model.decode(tokens_BKT[None], [None]).audio_values
-        return samples_B1N[:, 0]
+    Raises SettingError.
+    """
+    if name not in CODECS:
+        raise SettingError(f"there is no codec {name!r}, expected one of {', '.join(CODECS)}")
+    if name == sines.CODEC:
+        shape = (sines.RATE_HZ, sines.HOP_SAMPLES, sines.CODEBOOKS, sines.CODEBOOK_SIZE)
+        return Codec(name, *shape, device, decode_sines)
+    assert folder is not None
+    return _neural(name, folder, device)
 
 
-class Dac(Codec):
-    """The Descript Audio Codec (Kumar et al., 2023), as transformers has it."""
-
-    def _encoded(self, samples_B1N: Tensor) -> Tensor:
-        codes_BKT: Tensor = self.model.encode(samples_B1N).audio_codes
-        return codes_BKT
-
-    def _decoded(self, tokens_BKT: Tensor) -> Tensor:
-        samples_BN: Tensor = self.model.decode(audio_codes=tokens_BKT).audio_values
-        return samples_BN
-
-
-CODECS: dict[str, type[Codec]] = {"encodec-32khz": Encodec, "dac-44khz": Dac}
-"""By the names of their weights: ``facebook/encodec_32khz`` (4 x 2048 tokens, 50 frames a second) and
-``descript/dac_44khz`` (9 x 1024, 86.13)."""
-
-
-def load_codec(name: str, folder: Path, device: str) -> Codec:
-    """Load a codec of ``CODECS`` from a folder in transformers' format, with safetensors. Raises SettingError."""
+def _neural(name: str, folder: Path, device: str) -> Codec:
+    """EnCodec (Défossez et al., 2022) or DAC (Kumar et al., 2023), as transformers has them."""
     os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
     from transformers import DacModel, EncodecModel
 
-    if name not in CODECS:
-        raise SettingError(f"there is no codec {name!r}, expected one of {', '.join(CODECS)}")
-    kind: Any = EncodecModel if CODECS[name] is Encodec else DacModel
+    kind: Any = DacModel if name == "dac-44khz" else EncodecModel
     try:
         model = kind.from_pretrained(folder, local_files_only=True, use_safetensors=True)
     except (OSError, ValueError) as error:
@@ -114,6 +89,12 @@ def load_codec(name: str, folder: Path, device: str) -> Codec:
     config = model.config
     if getattr(config, "audio_channels", 1) != 1 or getattr(config, "chunk_length_s", None) is not None:
         raise SettingError(f"codec {name} in {folder} is not mono or works in chunks, expected one like {name}")
-    codebooks = config.num_quantizers if kind is EncodecModel else config.n_codebooks
+    codebooks = config.n_codebooks if kind is DacModel else config.num_quantizers
     model = model.to(device).requires_grad_(False).eval()
-    return CODECS[name](name, config.sampling_rate, config.hop_length, codebooks, config.codebook_size, model)
+
+    def sound(tokens_BKT: Tensor) -> Tensor:
+        if kind is DacModel:
+            return model.decode(audio_codes=tokens_BKT).audio_values  # type: ignore[no-any-return]
+        return model.decode(tokens_BKT[None], [None]).audio_values[:, 0]  # type: ignore[no-any-return]
+
+    return Codec(name, config.sampling_rate, config.hop_length, codebooks, config.codebook_size, device, sound)

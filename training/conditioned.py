@@ -21,7 +21,7 @@ class ConditionedTask(Task):
     """A task whose conditions are all optional. Settings come by name."""
 
     text_encoder: str = ""
-    """See ``training.text_encoders``; empty: prompts are not read."""
+    """``hash``, a folder, or the name of a weight, see ``training.text_encoders``; empty: prompts are not read."""
     text_width: int = 768
     """Width of what it returns."""
     text_tokens: int = 64

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from training.codec_lm import CodecLmTask
+from training.conditioned import ConditionedTask
 from training.config import Preset
 from training.errors import SettingError
 from training.ldm import LdmTask
@@ -11,12 +12,18 @@ from training.task import Task
 from training.vae import VaeTask
 
 
-def fitted(preset: Preset, payload: Payload) -> Preset:
-    """Return the preset for windows of this payload. SettingError if its task cannot read them."""
+def fitted(preset: Preset, payload: Payload, text_encoder: str = "") -> Preset:
+    """Return the preset for windows of this payload. SettingError if its task cannot read them.
+
+    ``text_encoder`` is where the one that the task names is on this machine; empty: where it says.
+    """
     task = preset.task
     if payload.name != task.payload:
         raise SettingError(f"the pack holds {payload.name}, this training reads {task.payload}: pack it for this one")
-    return replace(preset, task=_fitted(task, payload))
+    task = _fitted(task, payload)
+    if isinstance(task, ConditionedTask) and text_encoder:
+        task = replace(task, text_encoder=text_encoder)
+    return replace(preset, task=task)
 
 
 def _fitted(task: Task, payload: Payload) -> Task:

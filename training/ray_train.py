@@ -43,9 +43,10 @@ class Shown:
     """A project of W&B."""
 
 
-def train(run: Run, crew: Crew, shown: Shown = Shown()) -> dict[str, Any]:
+def train(run: Run, crew: Crew, shown: Shown, text_encoder: str) -> dict[str, Any]:
     """Train a run to its last step on the Ray that is running, and return the last figures.
 
+    ``text_encoder`` is where the one that the run names is, on the machine of every worker; empty: where the run says.
     When a worker dies all are started again, three times at most, and go on from the last checkpoint. Raises
     TrainingFailedError if that does not help or a loss is not finite.
     """
@@ -55,7 +56,7 @@ def train(run: Run, crew: Crew, shown: Shown = Shown()) -> dict[str, Any]:
     (run.folder / FAILED).unlink(missing_ok=True)
     trainer = TorchTrainer(
         _work,
-        train_loop_config={"run": run, "threads": crew.threads, "shown": shown},
+        train_loop_config={"run": run, "threads": crew.threads, "shown": shown, "text_encoder": text_encoder},
         scaling_config=ScalingConfig(num_workers=crew.workers, use_gpu=crew.gpus),
         torch_config=TorchConfig(backend="nccl" if crew.gpus else "gloo"),
         run_config=RunConfig(
@@ -91,7 +92,7 @@ def _work(config: dict[str, Any]) -> None:
     run: Run = config["run"]
     workers = Workers.found()
     packs = [Pack.open(pack) for pack in run.packs]
-    preset = fitted(run.preset, packs[0].payload)
+    preset = fitted(run.preset, packs[0].payload, config["text_encoder"])
     stream = Stream(packs, workers, preset.looping.seed, preset.task.conditions)
     loop = Loop(preset, stream, Checkpoints(run.checkpoints, preset.looping.keep), None, workers, run.init_from)
     loop.start()

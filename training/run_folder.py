@@ -84,6 +84,11 @@ class Run:
         partial.replace(self.folder / MANIFEST)
 
 
+def begun(run: Run) -> Run:
+    """The run that is in the folder of a run already, else the run itself."""
+    return Run.read(run.folder) if (run.folder / MANIFEST).exists() else run
+
+
 def begin(run: Run, resume: bool) -> Run:
     """Begin a run in its folder, or go on with the one that is there. Raises SettingError if the two do not fit."""
     if not (run.folder / MANIFEST).exists():

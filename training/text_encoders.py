@@ -29,13 +29,14 @@ TextEncoder = Callable[[Sequence[str]], tuple[Tensor, Tensor]]
 def load_text_encoder(name: str, device: str, max_tokens: int = 128) -> TextEncoder:
     """Load the text encoder of a name on a device; it cuts texts after ``max_tokens``.
 
-    ``hash`` needs no weights, see ``hashed``. Everything else is a T5 (Raffel et al., 2020) in transformers' format: a
-    folder, or the name of one in the folder that MUZE_WEIGHTS names. Nothing is fetched, and only safetensors are read.
-    Raises SettingError.
+    ``hash`` needs no weights, see ``hashed``. Everything else is the folder of a T5 (Raffel et al., 2020) in
+    transformers' format. Nothing is fetched, and only safetensors are read. Raises SettingError.
     """
     if name == HASH:
         return _Cached(lambda texts: [hashed(text, max_tokens) for text in texts], HASH_WIDTH, device)
-    model, tokenizer = _load_t5(_folder(name), device)
+    if not Path(name).is_dir():
+        raise SettingError(f"there is no text encoder {name!r}: expected {HASH}, or a folder")
+    model, tokenizer = _load_t5(Path(name), device)
     return _Cached(_T5(model, tokenizer, device, max_tokens), model.config.d_model, device)
 
 
@@ -107,20 +108,6 @@ class _T5:
             encoded_BLD = self._model(tokens.input_ids, tokens.attention_mask).last_hidden_state
         lengths = tokens.attention_mask.sum(dim=1).tolist()
         return [encoded_BLD[number, : lengths[number]].clone() for number in range(len(texts))]
-
-
-def _folder(name: str) -> Path:
-    """Where a text encoder is."""
-    if Path(name).is_dir():
-        return Path(name)
-    store = os.environ.get("MUZE_WEIGHTS", "")
-    if "://" in store:
-        raise SettingError(f"text encoder {name!r} is in the store {store}: name its copy in a folder instead")
-    if not store:
-        raise SettingError(f"text encoder {name!r} is no folder, and MUZE_WEIGHTS names none to look for it in")
-    if not (Path(store) / name).is_dir():
-        raise SettingError(f"text encoder {name!r} is not in the weights store {store}")
-    return Path(store) / name
 
 
 def _load_t5(folder: Path, device: str) -> tuple[Any, Any]:

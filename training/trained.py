@@ -39,17 +39,20 @@ class Trained:
     device: str
 
     @classmethod
-    def open(cls, folder: Path, device: str = "cpu") -> Trained:
-        """Open a run at its best checkpoint. Raises SettingError if there is no run, or no checkpoint yet."""
+    def open(cls, folder: Path, device: str = "cpu", checkpoint: str = "best", text_encoder: str = "") -> Trained:
+        """Open a run at a checkpoint, see ``Checkpoints.named``.
+
+        ``text_encoder`` is as in ``fitted``. Raises SettingError if there is no such run, or no such checkpoint.
+        """
         run = Run.read(folder)
         if run.payload is None:
             raise SettingError(f"the run in {str(folder)!r} does not say what its packs hold: train it again")
-        checkpoint = Checkpoints(run.checkpoints, 1).best()
-        if checkpoint is None:
+        found = Checkpoints(run.checkpoints, 1).named(checkpoint)
+        if found is None:
             raise SettingError(f"the run in {str(folder)!r} has no checkpoint yet: train it longer")
-        task = fitted(run.preset, run.payload).task
+        task = fitted(run.preset, run.payload, text_encoder).task
         torch.manual_seed(run.preset.looping.seed)
         module = task.build()
-        load_weights(checkpoint, module)
+        load_weights(found, module)
         module = module.to(device).requires_grad_(False).eval()
-        return cls(run, checkpoint, task, run.payload, run.statistics, module, task.load_encoders(device), device)
+        return cls(run, found, task, run.payload, run.statistics, module, task.load_encoders(device), device)

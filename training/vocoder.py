@@ -61,4 +61,3 @@ _LOADERS: dict[str, Callable[[MelSpec, Path | None, str, int], Vocoder]] = {
     "griffin-lim": _griffin_lim,
     "bigvgan": _bigvgan,
 }
-VOCODERS = tuple(_LOADERS)

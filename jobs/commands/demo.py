@@ -13,11 +13,12 @@ from rich.console import Console
 
 from featurizers.weights import is_there
 from jobs.demo.compare import compare, table
-from jobs.demo.second_act import CODEC, steps
+from jobs.demo.second_act import ENCODEC, steps
 from jobs.demo.songs import HARBOUR_LIGHTS
 from jobs.demo.write import render_songs
 from pipeline.dataset import open_dataset
 from pipeline.query import query_table
+from schemas import sine_tokens as sines
 
 EXAMPLE = "muze demo --out demo"
 QUERIES = (
@@ -52,13 +53,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _second_act(music: str, out: Path, console: Console) -> int:
-    codec_is_there = is_there(CODEC)
-    if not codec_is_there:
+    codec = ENCODEC if is_there(ENCODEC) else sines.CODEC
+    if codec != ENCODEC:
         console.print(
-            f"\nno language model of codec tokens: EnCodec's weights are not in the store, 'muze models pull {CODEC}'"
-            " gets them"
+            f"\n{ENCODEC} is not in the weights store, 'muze models pull {ENCODEC}' gets it: the language model learns"
+            f" tokens of {codec}, partials and noise, which need no weights"
         )
-    for step in steps(music, out, codec_is_there):
+    for step in steps(music, out, codec):
         if step.done is not None and step.done.exists():
             continue
         if code := _show(*step.words):

@@ -12,8 +12,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from jobs.extras import require
 from jobs.generating.vocoders import HELP
 from jobs.tables import render
+from jobs.trained_runs import CHECKPOINT_HELP, open_run
 from jobs.weights import use_store
 from pipeline.errors import BadArgumentError
 from training.errors import SettingError
@@ -26,6 +28,7 @@ _COLUMNS = ("measure", "made", "windows")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", metavar="RUN", required=True, dest="run_folder", help="folder of a trained run")
+    parser.add_argument("--checkpoint", default="best", metavar="STEP|last|best", help=CHECKPOINT_HELP)
     parser.add_argument("--data", metavar="PACK", required=True, help="a pack like those that it was trained on")
     parser.add_argument("--split", choices=_SPLITS, help="which windows (default: test, else valid)")
     parser.add_argument("--samples", type=int, default=8, metavar="N", help="sounds to make and judge (default: 8)")
@@ -48,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
         raise BadArgumentError(f"--samples is {args.samples}: expected {_MIN_SAMPLES} or more, or there is no distance")
     if args.out and not Path(args.out).absolute().parent.is_dir():
         raise BadArgumentError(f"--out is {args.out!r}: there is no folder {str(Path(args.out).parent)!r}")
+    require("torch", "train", "it")
     use_store(args.weights)
     try:
         document = _evaluated(args)
@@ -61,18 +65,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _evaluated(args: argparse.Namespace) -> dict[str, Any]:
     """Raises SettingError, WeightsError or DamagedShardError."""
-    from featurizers.device import device  # what follows imports torch
-    from jobs.evaluating.evaluate import Request, evaluate
+    from jobs.evaluating.evaluate import Request, evaluate  # imports torch
     from jobs.generating.renderer import renderer_of
     from training.generating.how import How
     from training.pack import Pack
-    from training.trained import Trained
 
     given = {"seed": args.seed, "steps": args.steps, "guidance": args.cfg}
     how = How(**{name: value for name, value in given.items() if value is not None})
     request = Request(args.split, args.samples, args.embedding, how)
     pack = Pack.open(args.data)
-    trained = Trained.open(Path(args.run_folder).absolute(), device())
+    trained = open_run(Path(args.run_folder).absolute(), args.checkpoint)
     renderer = renderer_of(trained, args.vocoder)
     return evaluate(trained, pack, request, renderer, lambda words: print(words, file=sys.stderr, flush=True))
 
@@ -94,7 +96,8 @@ def in_words(document: dict[str, Any]) -> str:
         f" rendered through {through}"
     )
     rows = [*_loss_rows(loss), *_distance_rows(document["distances"]), *_score_rows(document)]
-    reasons = [each["why"] for each in (*document["distances"], document["clap_score"]) if each["why"]]
+    measured = (*document["distances"], document["clap_score"], document["adherence"])
+    reasons = [each["why"] for each in measured if each["why"]]
     return "\n".join([head, "", render(_COLUMNS, rows), *(f"not measured: {reason}" for reason in reasons)])
 
 

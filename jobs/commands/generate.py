@@ -10,9 +10,11 @@ import json
 import sys
 from pathlib import Path
 
+from jobs.extras import require
 from jobs.generating.output import json_path, write
 from jobs.generating.request import Request
 from jobs.generating.vocoders import HELP
+from jobs.trained_runs import CHECKPOINT_HELP
 from jobs.weights import use_store
 from pipeline.errors import BadArgumentError
 from training.errors import SettingError
@@ -23,6 +25,7 @@ EXAMPLE = 'muze generate --run runs/songs --prompt "a slow piano ballad" --out b
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", required=True, dest="run_folder", metavar="RUN", help="folder of a run")
+    parser.add_argument("--checkpoint", default="best", metavar="STEP|last|best", help=CHECKPOINT_HELP)
     parser.add_argument("--out", required=True, metavar="FILE.wav", help="the sound; FILE.json is written beside it")
     parser.add_argument("--prompt", metavar="TEXT", help="what it should be like (default: the model decides)")
     parser.add_argument("--duration", type=float, metavar="S", help="seconds (default: those of a window of the packs)")
@@ -50,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    require("torch", "train", "it")
     use_store(args.weights)
     from jobs.generating.perform import perform
 

@@ -11,12 +11,13 @@ import argparse
 import json
 import sys
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featurizers.weights_store import store_location
+from jobs.extras import require
 from jobs.generating.renderer import training_renderer_of
+from jobs.trained_runs import text_encoder_of
 from jobs.vae_delivery import delivery_of
 from jobs.weights import use_store
 from pipeline.errors import BadArgumentError
@@ -26,7 +27,7 @@ from training.fit import fitted
 from training.pack import Pack
 from training.presets import preset_of
 from training.ray_train import Crew, Shown, train
-from training.run_folder import Run, begin, packs_of
+from training.run_folder import Run, begin, begun, packs_of
 
 if TYPE_CHECKING:
     from training.stream import Stream
@@ -57,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    require("torch", "train", "it")
     try:
         preset = preset_of(args.training, args.set)
         if args.dry_run:
@@ -68,15 +70,17 @@ def run(args: argparse.Namespace) -> int:
         use_store(args.weights)
         wanted = _wanted(args, data)
         delivery = delivery_of(wanted, args.encoder_name)
+        text_encoder = text_encoder_of(begun(wanted).preset.task)
         started = begin(wanted, args.resume)
     except SettingError as error:
         raise BadArgumentError(str(error)) from error
     print(_in_words(needs), file=sys.stderr)
-    use_store(store_location())  # by its name, for workers look for text encoders there
+    use_store(store_location())  # by its name, for workers look for what decodes there
     from pipeline.ray_session import ray_session
 
     with ray_session(args.address, _WORKER_MEMORY_GIB):
-        figures = train(started, Crew(args.workers, args.gpus), Shown(training_renderer_of, args.wandb))
+        crew, shown = Crew(args.workers, args.gpus), Shown(training_renderer_of, args.wandb)
+        figures = train(started, crew, shown, text_encoder)
     document = {"run": str(started.folder), **needs, "figures": figures}
     if delivery is not None:
         replace(delivery, run=started).deliver()
@@ -98,8 +102,8 @@ def _data(args: argparse.Namespace) -> "Stream":
         raise BadArgumentError("--data PACK and --out RUN are needed to train: add them, or --dry-run")
     if args.workers < 1:
         raise BadArgumentError(f"--workers is {args.workers}: expected 1 or more")
-    if args.wandb and find_spec("wandb") is None:
-        raise BadArgumentError("--wandb needs the package wandb, which is not installed: pip install 'muze[wandb]'")
+    if args.wandb:
+        require("wandb", "wandb", "--wandb")
     from training.stream import Stream  # imports torch
 
     return Stream([Pack.open(place) for place in packs_of(args.data)])

@@ -1,8 +1,8 @@
 """The demo's second act: from the dataset to models trained for a minute, and the sound that they make.
 
-A VAE of the songs' log-mels, then a diffusion model of its latents, whose latents become sound again. Where EnCodec's
-weights are in the store, a language model of its tokens as well. After so few steps this is no music: it shows that
-everything fits together.
+A language model of codec tokens: of EnCodec's where its weights are in the store, else of a codec that needs none. Then
+a VAE of the songs' log-mels, and a diffusion model of its latents, whose latents become sound again. After so few steps
+this is no music: it shows that everything fits together.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import yaml
 
-CODEC = "encodec-32khz"
+ENCODEC = "encodec-32khz"
 VAE = "vae-demo"
 WINDOW_S = 2.56
 PROMPT = "a calm song in C major"
@@ -29,19 +29,18 @@ class Step:
     """A file that is there once it need not be run again."""
 
 
-def steps(music: str, out: Path, codec_is_there: bool) -> Iterator[Step]:
+def steps(music: str, out: Path, codec: str) -> Iterator[Step]:
     """The command lines, those done left to the caller; recipes are written into ``out`` on the way.
 
-    Those that need a codec come first: the others have a store of weights of their own, in ``out``.
+    Those of the codec come first: the others have a store of weights of their own, in ``out``.
     """
-    if codec_is_there:
-        yield from _codec_lm(music, out)
+    yield from _codec_lm(music, out, codec)
     yield from _vae(music, out)
     yield from _diffusion(music, out)
 
 
-def _codec_lm(music: str, out: Path) -> Iterator[Step]:
-    recipe = _recipe(out / "tokens.yaml", {"codec_tokens": {}})
+def _codec_lm(music: str, out: Path, codec: str) -> Iterator[Step]:
+    recipe = _recipe(out / "tokens.yaml", {"codec_tokens": {"codec": codec}})
     yield _build(music, out, recipe, "codec_tokens")
     yield from _trained(out, "codec-lm", "codec-lm-tiny")
     yield _generated(out, "codec-lm")

@@ -9,6 +9,7 @@ from featurizers.featurizer import Inputs
 from featurizers.harmony import Harmony
 from featurizers.rhythm import Rhythm
 from featurizers.tempo import is_close
+from jobs.extras import load
 
 OCTAVES = (1.0, 2.0, 3.0, 1 / 2, 1 / 3)
 """Times the tempo at which one may tap as well."""
@@ -25,8 +26,8 @@ class Heard:
 
 
 def load_ears() -> Callable[[Audio], Heard]:
-    """Load the featurizers ``rhythm`` and ``harmony`` as recipes have them by default."""
-    rhythm, harmony = Rhythm().load(), Harmony().load()
+    """Load the featurizers ``rhythm`` and ``harmony`` as recipes have them by default. Raises NotInstalledError."""
+    rhythm, harmony = load(Rhythm(), "mir", "hearing the tempo"), load(Harmony(), "mir", "hearing the key")
 
     def hear(audio: Audio) -> Heard:
         sound = Sound.of(mix=audio)

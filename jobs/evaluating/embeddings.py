@@ -13,16 +13,18 @@ from featurizers.featurizer import Featurizer, Inputs
 from featurizers.singer import Singer
 from featurizers.weights import is_there, model_id
 from featurizers.weights_store import WeightsError
+from jobs.extras import load
 from pipeline.recipe import Recipe
 from training.errors import SettingError
 from training.pack import Pack
 
 Vector = npt.NDArray[np.float32]
 
-_AUDIO: dict[str, tuple[Featurizer, str]] = {
-    "clap": (Clap(), "clap_audio_embedding"),
-    "resemblyzer": (Singer(), "voice_embedding"),
+_AUDIO: dict[str, tuple[Featurizer, str, str]] = {
+    "clap": (Clap(), "clap_audio_embedding", "clap"),
+    "resemblyzer": (Singer(), "voice_embedding", "voice"),
 }
+"""A featurizer, its column, and the extra with its packages."""
 EMBEDDINGS = tuple(_AUDIO)
 
 
@@ -48,17 +50,20 @@ def default_embedding() -> str:
 
 
 def load_embedding(name: str) -> Embedding:
-    """Load an embedding of ``EMBEDDINGS``. Raises SettingError for another, WeightsError if its weights are missing."""
+    """Load an embedding of ``EMBEDDINGS``.
+
+    Raises SettingError for another, WeightsError if its weights are missing, NotInstalledError if packages are.
+    """
     if name not in _AUDIO:
         raise SettingError(f"there is no embedding {name!r}, expected one of {', '.join(EMBEDDINGS)}")
-    featurizer, column = _AUDIO[name]
+    featurizer, column, extra = _AUDIO[name]
     lacking = [weight for weight in featurizer.weights if not is_there(weight)]
     if lacking:
         raise WeightsError(
             f"embedding {name} needs the weight {lacking[0]}, which is not in the store: get it with 'muze models pull"
             f" {lacking[0]}', or take --embedding resemblyzer"
         )
-    extract = featurizer.load()
+    extract = load(featurizer, extra, f"embedding {name}")
 
     def embed(audio: Audio) -> Vector | None:
         found = extract([Inputs(Sound.of(mix=audio))])[0][column]
@@ -68,9 +73,12 @@ def load_embedding(name: str) -> Embedding:
 
 
 def text_vectors(texts: Sequence[str | None]) -> list[Vector | None]:
-    """CLAP's vector of each text, comparable with its vectors of sounds; None where there is no text."""
-    nothing = Sound({})
-    found = ClapText().load()([Inputs(nothing, {"prompt": text}) for text in texts])
+    """CLAP's vector of each text, comparable with its vectors of sounds; None where there is no text.
+
+    Raises NotInstalledError without CLAP's packages.
+    """
+    nothing, extract = Sound({}), load(ClapText(), "clap", "the CLAP score")
+    found = extract([Inputs(nothing, {"prompt": text}) for text in texts])
     vectors = [features["clap_text_embedding"] for features in found]
     return [None if vector is None else np.array(vector, np.float32) for vector in vectors]
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from jobs.evaluating.adherence import load_ears
 from jobs.evaluating.embeddings import default_embedding, load_embedding
 from jobs.evaluating.measures import Sounds, Vectors, adherence, clap_score, distances
 from jobs.evaluating.sounds import made_sounds, reference_sounds
@@ -36,7 +35,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Return everything that was measured, in plain values; on a CPU the same again for the same run, pack and request.
 
-    Raises SettingError for a pack that is not of the run's kind, WeightsError for an embedding that is not there.
+    Raises SettingError for a pack that is not of the run's kind, WeightsError and NotInstalledError for an embedding
+    that is not there.
     """
     require(trained, pack)
     split = split_of(pack, request.split)
@@ -56,7 +56,7 @@ def evaluate(
         "sounds": _how_made(trained, sounds, request, renderer),
         "distances": distances(sounds, vectors),
         "clap_score": clap_score(sounds, vectors),
-        "adherence": adherence(sounds, load_ears()),
+        "adherence": adherence(sounds),
     }
 
 

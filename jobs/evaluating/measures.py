@@ -1,15 +1,16 @@
 """What is said of the sounds that a model made, as plain values; what cannot be said is null, with a reason."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from featurizers.audio import Audio
-from jobs.evaluating.adherence import Heard, key_adherence, tempo_adherence
+from jobs.evaluating.adherence import key_adherence, load_ears, tempo_adherence
 from jobs.evaluating.embeddings import Embedding, Vector, has_clap, load_embedding, pack_has_these, text_vectors
 from jobs.evaluating.windows import Window, digest, track_vectors
+from jobs.extras import NotInstalledError
 from training.evaluating.distances import MIN_VECTORS, frechet_distance, kernel_distance
 from training.pack import Pack
 
@@ -87,9 +88,12 @@ def clap_score(sounds: Sounds, vectors: Vectors) -> dict[str, Any]:
         return _no_score("CLAP is not in the weights store: get it with 'muze models pull'")
     if not any(texts):
         return _no_score("none of the windows has a prompt")
-    if vectors.embedding.name != "clap":
-        vectors = Vectors.of(sounds, load_embedding("clap"))
-    wanted = text_vectors(texts)
+    try:
+        if vectors.embedding.name != "clap":
+            vectors = Vectors.of(sounds, load_embedding("clap"))
+        wanted = text_vectors(texts)
+    except NotInstalledError as error:
+        return _no_score(str(error))
     made, reference = (_mean_cosine(wanted, some) for some in (vectors.made, vectors.reference))
     why = "what was made is silent" if made is None else None
     return {"made": made, "reference": reference, "model": vectors.embedding.model, "why": why}
@@ -106,17 +110,21 @@ def _mean_cosine(texts: Sequence[Vector | None], sounds: Sequence[Vector | None]
     return sum(found) / len(found) if found else None
 
 
-def adherence(sounds: Sounds, hear: Callable[[Audio], Heard]) -> dict[str, Any]:
+def adherence(sounds: Sounds) -> dict[str, Any]:
     """Tempo and key of what was made against what was asked for; of the windows themselves it says what hearing costs.
 
     Tempo and key that a window has are those of its whole track.
     """
+    found: dict[str, Any] = {name: {"made": None, "reference": None} for name in ("tempo", "key")}
+    try:
+        hear = load_ears()
+    except NotInstalledError as error:
+        return found | {"models": None, "why": str(error)}
     tempi = [window.known["tempo_bpm"] for window in sounds.windows]
     keys = [window.known["key_index"] for window in sounds.windows]
-    found: dict[str, Any] = {"tempo": {}, "key": {}}
     for name, some in (("made", sounds.made), ("reference", sounds.reference)):
         heard = [hear(audio) for audio in some]
         found["tempo"][name] = tempo_adherence(tempi, [each.tempo_bpm for each in heard])
         found["key"][name] = key_adherence(keys, [each.key_index for each in heard])
         found["models"] = heard[0].models
-    return found
+    return found | {"why": None}

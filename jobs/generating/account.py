@@ -104,7 +104,7 @@ def _model(trained: Trained) -> dict[str, Any]:
 
 def _weights(means: Means) -> list[str]:
     """Every weight that was loaded, with its revision, but for those of the run itself."""
-    task = means.trained.task
+    task = means.trained.run.preset.task  # which names the text encoder, and not the folder that it is in
     loaded = [identity for part, identity in means.renderer.through.items() if part != "vocoder" or "@" in identity]
     if isinstance(task, ConditionedTask) and task.text_encoder:
         known = task.text_encoder in WEIGHTS and is_there(task.text_encoder)

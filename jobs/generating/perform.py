@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from featurizers.audio import Sound, View
-from featurizers.device import device
 from jobs.generating import heard
 from jobs.generating.account import Means, account
 from jobs.generating.lyrics import phonemes_of
@@ -19,6 +18,7 @@ from jobs.generating.renderer import renderer_of
 from jobs.generating.request import Request
 from jobs.generating.rerank import clap_scores, require_clap
 from jobs.generating.style import Style, style_of
+from jobs.trained_runs import open_run
 from training.codec_lm import CodecLmTask
 from training.errors import SettingError
 from training.generating.templates import Section, planned
@@ -47,9 +47,8 @@ class Piece:
 def perform(request: Request) -> Piece:
     """Make what is asked for. Raises SettingError for what cannot be, WeightsError for weights that are missing."""
     from training.generating.generate import compose, window_s
-    from training.trained import Trained
 
-    trained = Trained.open(Path(request.run), device())
+    trained = open_run(Path(request.run), request.checkpoint)
     request.check(trained.task, trained.run.training)
     judges = require_clap() if request.candidates > 1 else ()
     duration_s = request.duration or window_s(trained)
@@ -88,8 +87,10 @@ def _before(request: Request, trained: Trained, renderer: Renderer) -> Tensor | 
         return None
     import torch
 
+    from featurizers.codecs import load_encoder
+
     assert isinstance(trained.task, CodecLmTask)
-    assert renderer.encode is not None
+    encoder = load_encoder(renderer.through["codec"].partition("@")[0])
     audio = heard.read(request.continue_from, "--continue-from")
     mono = Sound.of(mix=audio).view(View("mix", renderer.rate_hz, 1)).samples[0]
     hop = renderer.hop_samples
@@ -97,7 +98,8 @@ def _before(request: Request, trained: Trained, renderer: Renderer) -> Tensor | 
     if frames == 0:
         raise SettingError(f"--continue-from {request.continue_from!r} is shorter than a frame of the codec")
     end = np.ascontiguousarray(mono[len(mono) - frames * hop :])
-    return renderer.encode(torch.from_numpy(end)[None])[:, : trained.task.codebooks]
+    tokens = encoder.encode(end)[: trained.task.codebooks]
+    return torch.from_numpy(tokens.astype(np.int64))[None]
 
 
 def _chosen(request: Request, sounds: Sequence[Samples], rate_hz: int) -> tuple[int, list[float | None]]:

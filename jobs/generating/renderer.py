@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from featurizers.codecs import codec_id
 from featurizers.weights import model_id
 from featurizers.weights_store import WeightsError, weight_folder
 from jobs.generating.vocoders import vocoder_of
@@ -23,16 +25,18 @@ def renderer_of(trained: Trained, vocoder: str = "") -> Renderer:
     ``vocoder`` is as in ``vocoder_of``. Raises SettingError if it takes other mels, or if the weights are not those
     that the run was trained on, and WeightsError if they are not in the store.
     """
-    from training.codecs import load_codec
+    from training.codecs import NEURAL, load_codec
     from training.export_encoder import load_exported
     from training.generating import render
 
     task = trained.task
     if isinstance(task, CodecLmTask):
+        identity = str(trained.payload.spec["codec"])
+        name = identity.partition("@")[0]
         if vocoder:
-            raise SettingError(f"the run makes tokens of {task.codec}, which need no vocoder: leave it out")
-        identity = _checked(trained.payload.spec["codec"], task.codec)
-        codec = load_codec(task.codec, weight_folder(task.codec), trained.device)
+            raise SettingError(f"the run makes tokens of {name}, which need no vocoder: leave it out")
+        identity = _checked(identity, name, codec_id)
+        codec = load_codec(name, weight_folder(name) if name in NEURAL else None, trained.device)
         codec.require(task.codebooks, task.codebook_size, task.frames_a_s)
         return render.of_tokens(codec, identity)
     if isinstance(task, VaeTask):
@@ -40,7 +44,7 @@ def renderer_of(trained: Trained, vocoder: str = "") -> Renderer:
     assert isinstance(task, LdmTask)
     encoder = str(trained.payload.spec["encoder"])
     name = encoder.partition("@")[0]
-    identity = _checked(encoder, name)
+    identity = _checked(encoder, name, model_id)
     decoder = load_exported(weight_folder(name), trained.device)
     return render.of_latents(decoder, identity, vocoder_of(vocoder, decoder.spec, trained.device))
 
@@ -53,10 +57,10 @@ def training_renderer_of(trained: Trained) -> Renderer:
         raise SettingError(str(error)) from error
 
 
-def _checked(trained_on: str, name: str) -> str:
+def _checked(trained_on: str, name: str, identity: Callable[[str], str]) -> str:
     """The identity of a weight in the store. SettingError if the run was trained on another revision of it."""
     try:
-        found = model_id(name)
+        found = identity(name)
     except KeyError:
         raise SettingError(f"the run was trained on {trained_on}, and there is no weight of that name") from None
     if "@" in trained_on and found != trained_on:

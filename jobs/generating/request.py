@@ -21,6 +21,7 @@ class Request:
 
     run: str
     out: str
+    checkpoint: str = "best"
     prompt: str | None = None
     duration: float | None = None
     steps: int | None = None

@@ -1,4 +1,4 @@
-"""Tokens of a neural audio codec, for training."""
+"""Tokens of an audio codec, for training."""
 
 import pyarrow as pa
 
@@ -7,7 +7,7 @@ from schemas.fragment import Fragment, column
 CODEC_TOKENS = Fragment(
     name="codec_tokens",
     version=1,
-    doc="The mix as tokens of a neural codec; null if the track is too short for a frame.",
+    doc="The mix as tokens of an audio codec; null if the track is too short for a frame.",
     fields=(
         column("tokens", pa.binary(), doc="Values as little-endian uint16 in the order of tokens_shape."),
         column("tokens_shape", pa.list_(pa.int32()), doc="Codebooks, frames."),

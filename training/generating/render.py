@@ -28,8 +28,6 @@ class Renderer:
     through: Mapping[str, str]
     """What it renders through, by what that is: codec, decoder, vocoder."""
     render: Callable[[Tensor], Tensor]
-    encode: Callable[[Tensor], Tensor] | None = None
-    """The way back, where there is one: mono samples ``(B, samples)`` to a payload."""
 
     @torch.no_grad()
     def __call__(self, payload: Tensor) -> Tensor:
@@ -45,7 +43,6 @@ def of_tokens(codec: Codec, identity: str) -> Renderer:
         codec.hop_samples,
         {"codec": identity},
         lambda tokens_BKT: codec.decode(tokens_BKT)[:, None],
-        codec.encode,
     )
 
 
