@@ -33,12 +33,20 @@ def text_encoder_of(task: Task) -> str:
     """Return where a task's text encoder is, or its name if it has no weights; empty if the task has none.
 
     One of muze's weights is taken from the store, every file of it verified; a folder of the user's own is taken as
-    it is. Raises WeightsError if the store's is missing or damaged, SettingError if there is no such text encoder.
+    it is. Raises WeightsError if the store's is missing or damaged, SettingError if there is no such text encoder, or
+    if it is not as wide as the task says.
     """
+    if not isinstance(task, ConditionedTask) or not task.text_encoder:
+        return ""
+    found = _text_encoder(task.text_encoder)
+    task.require_text_encoder(found)
+    return found
+
+
+def _text_encoder(name: str) -> str:
     from training.text_encoders import HASH  # imports torch
 
-    name = task.text_encoder if isinstance(task, ConditionedTask) else ""
-    if name in ("", HASH):
+    if name == HASH:
         return name
     if name in WEIGHTS:
         return str(weight_folder(name))

@@ -143,7 +143,7 @@ def test_what_does_not_fit_is_refused() -> None:
     batch = windows(task)
     with pytest.raises(SettingError, match=r"^windows have 3 x 11 tokens, expected 3 x 12: set task.codebooks and"):
         losses(task, model_of(task), replace(batch, payload=batch.payload[:, :, 1:]))
-    with pytest.raises(SettingError, match=r"^text encoder hash is 64 wide, task.text_width is 768$"):
+    with pytest.raises(SettingError, match=r"^text encoder hash is 64 wide, task.text_width is 768: set that$"):
         task_of(text_width=768).load_encoders("cpu")
     wrong = {"drop": 1.5, "drop_by_condition": (("mood", 0.5),), "prompt_s": 12.0, "width": 40}
     for name, value in wrong.items():

@@ -54,8 +54,8 @@ def pack_of(run: Path) -> str:
     return Run.read(run).packs[0]
 
 
-def task_of(text_encoder: str) -> CodecLmTask:
-    return CodecLmTask("prefix", "flat", text_encoder=text_encoder)
+def task_of(text_encoder: str, width: int = WIDTH) -> CodecLmTask:
+    return CodecLmTask("prefix", "flat", text_encoder=text_encoder, text_width=width)
 
 
 def failed(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str]:
@@ -69,7 +69,7 @@ def failed(capsys: pytest.CaptureFixture[str], *words: object) -> tuple[int, str
 
 
 def test_where_a_text_encoder_is(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [text_encoder_of(task) for task in (VaeTask(), task_of(""), task_of("hash"))] == ["", "", "hash"]
+    assert [text_encoder_of(task) for task in (VaeTask(), task_of(""), task_of("hash", 64))] == ["", "", "hash"]
     assert text_encoder_of(task_of(T5)) == str(store.path(T5))
     write_t5(tmp_path / "mine")  # in no store, and in no lock
     monkeypatch.chdir(tmp_path)
@@ -78,6 +78,8 @@ def test_where_a_text_encoder_is(store: Store, tmp_path: Path, monkeypatch: pyte
         SettingError, match=r"^task.text_encoder is 'none': expected hash, a folder, or a weight such as"
     ):
         text_encoder_of(task_of("none"))
+    with pytest.raises(SettingError, match=rf"^text encoder {T5} is {WIDTH} wide, task.text_width is 768: set that$"):
+        text_encoder_of(task_of(T5, 768))
 
 
 def test_a_folder_of_its_name_does_not_stand_in_for_a_weight(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,18 +54,23 @@ class ConditionedTask(Task):
             for name in self.droppable
         }
 
+    def require_text_encoder(self, name: str) -> None:
+        """Raise SettingError if a text encoder is not as wide as ``text_width``."""
+        from training.text_encoders import text_width
+
+        if (width := text_width(name)) != self.text_width:
+            raise SettingError(
+                f"text encoder {self.text_encoder} is {width} wide, task.text_width is {self.text_width}: set that"
+            )
+
     def load_encoders(self, device: str) -> Callable[[Batch], Batch]:
         """Load the text encoder, if one is set. Raises SettingError if it is not as wide as ``text_width``."""
         if not self.text_encoder:
             return lambda batch: batch
         from training.text_encoders import load_text_encoder
 
+        self.require_text_encoder(self.text_encoder)
         encode = load_text_encoder(self.text_encoder, device, self.text_tokens)
-        width = encode(("",))[0].shape[2]
-        if width != self.text_width:
-            raise SettingError(
-                f"text encoder {self.text_encoder} is {width} wide, task.text_width is {self.text_width}"
-            )
 
         def encoded(batch: Batch) -> Batch:
             text_BLD, mask_BL = encode(batch.texts.get("prompt", ("",) * batch.size))

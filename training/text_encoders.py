@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import os
 import re
@@ -38,6 +39,16 @@ def load_text_encoder(name: str, device: str, max_tokens: int = 128) -> TextEnco
         raise SettingError(f"there is no text encoder {name!r}: expected {HASH}, or a folder")
     model, tokenizer = _load_t5(Path(name), device)
     return _Cached(_T5(model, tokenizer, device, max_tokens), model.config.d_model, device)
+
+
+def text_width(name: str) -> int:
+    """How wide the embeddings of a text encoder are, which is not loaded for that. Raises SettingError."""
+    if name == HASH:
+        return HASH_WIDTH
+    try:
+        return int(json.loads((Path(name) / "config.json").read_text())["d_model"])
+    except (OSError, ValueError, KeyError) as error:
+        raise SettingError(f"text encoder {name!r} is no folder with the config.json of a T5") from error
 
 
 def hashed(text: str, max_tokens: int) -> Tensor:
