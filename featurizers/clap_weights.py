@@ -21,6 +21,7 @@ CLAP_WEIGHTS = (
             "The card of the checkpoints' repository and the code's LICENSE (https://github.com/LAION-AI/CLAP) say"
             " CC0-1.0; trained on music, AudioSet and LAION-Audio-630K, recordings whose rights stay with others."
         ),
+        commands=("search", "generate", "evaluate"),
     ),
     Weight(
         name="clap-music-speech-audioset",
@@ -41,6 +42,7 @@ CLAP_WEIGHTS = (
             " CC0-1.0; trained on music, speech, AudioSet and LAION-Audio-630K, recordings whose rights stay with"
             " others."
         ),
+        commands=("search",),
     ),
     Weight(
         name="clap-630k-audioset",
@@ -58,6 +60,7 @@ CLAP_WEIGHTS = (
             "The card of the checkpoints' repository and the code's LICENSE (https://github.com/LAION-AI/CLAP) say"
             " CC0-1.0; trained on AudioSet and LAION-Audio-630K, recordings whose rights stay with others."
         ),
+        commands=("search",),
     ),
     Weight(
         name="roberta-base",
@@ -77,5 +80,6 @@ CLAP_WEIGHTS = (
             "The model card says MIT; only the tokenizer and the configuration are pulled, not the model, which was"
             " trained on BookCorpus, Wikipedia and text from the web."
         ),
+        commands=("search", "generate", "evaluate"),
     ),
 )

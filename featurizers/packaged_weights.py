@@ -72,6 +72,7 @@ PACKAGED_WEIGHTS = (
         licence="Apache-2.0",
         commercial_use=True,
         licence_note="Trained on speech (LibriSpeech, VoxCeleb); the repository's licence covers code and weights.",
+        commands=("search", "generate", "evaluate"),
     ),
     _madmom(
         "madmom-downbeats",

@@ -93,6 +93,7 @@ VOICE_WEIGHTS = (
             "The model card says Apache-2.0; trained on VoxCeleb 1 and 2, celebrities' voices from YouTube videos"
             " whose owners keep the copyright."
         ),
+        commands=("generate",),
     ),
     Weight(
         name="wav2vec2-base-960h",

@@ -1,9 +1,12 @@
 """The page of models, written from the table of weights."""
 
+import re
 from collections.abc import Iterator
 
 from featurizers.weight import Weight
 from featurizers.weights import WEIGHTS
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 _HEAD = """# Models
 
@@ -33,7 +36,9 @@ def _row(weight: Weight) -> str:
     size = "unknown" if weight.size_bytes is None else f"{weight.size_bytes / 1e6:.1f} MB"
     use = "yes" if weight.commercial_use else "**no**"
     origin = getattr(weight.origin, "revision", None) or f"{weight.origin.name} {weight.origin.version}"  # type: ignore[union-attr]
-    cells = (weight.name, ", ".join(weight.loaded_by), size, weight.licence, use, origin[:16], weight.source)
+    if _COMMIT.fullmatch(origin):
+        origin = origin[:16]
+    cells = (weight.name, ", ".join(weight.loaded_by), size, weight.licence, use, origin, weight.source)
     return f"| {' | '.join(cells)} |\n"
 
 

@@ -1,6 +1,7 @@
 """Tables for a terminal: short cells, the width respected, and nothing that could move the cursor."""
 
 import shutil
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +15,7 @@ _GAP = "  "
 _MIN_WIDTH = 8
 _LIST_ITEMS = 2
 _PIPE_WIDTH = 120
+_MAX_CHARACTERS = 1000  # of a cell: more than any line shows, and few enough to measure
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -36,7 +38,13 @@ def terminal_width() -> int:
 
 
 def cell(value: Any) -> str:
-    """A value in few characters: long lists by their first items and length, floats by four digits."""
+    """A value in few characters: long lists by their first items and length, floats by four digits, bytes by size."""
+    text = _text(value)
+    return text if len(text) <= _MAX_CHARACTERS else text[:_MAX_CHARACTERS] + "…"
+
+
+def _text(value: Any) -> str:
+    """What is long is cut before it becomes text: a cell may hold megabytes."""
     match value:
         case None:
             return ""
@@ -45,11 +53,15 @@ def cell(value: Any) -> str:
         case float() | Decimal():
             return short_number(float(value))
         case str():
-            return printable(value)
+            return printable(value[: _MAX_CHARACTERS + 1])
+        case bytes():
+            return _size(len(value))
         case datetime():
             return value.isoformat(" ", "seconds")
         case list():
             return _short_list(value)
+        case tuple():
+            return "(" + ", ".join(map(cell, value)) + ")"
         case dict():
             return "{" + ", ".join(f"{printable(str(key))}: {cell(item)}" for key, item in value.items()) + "}"
         case _:
@@ -60,6 +72,11 @@ def _short_list(values: list[Any]) -> str:
     if len(values) <= _LIST_ITEMS + 1:
         return "[" + ", ".join(map(cell, values)) + "]"
     return "[" + ", ".join(map(cell, values[:_LIST_ITEMS])) + f", … {len(values)} values]"
+
+
+def _size(num_bytes: int) -> str:
+    readable = readable_bytes(num_bytes)
+    return readable if readable.endswith(_UNITS[0]) else f"{readable} of bytes"
 
 
 def short_number(value: float) -> str:
@@ -82,15 +99,17 @@ def _is_number(value: Any) -> bool:
 
 
 def _fitting(widths: list[int], width: int) -> list[int] | None:
-    """Shrink the widest columns until all fit; None if they would become too narrow to read."""
-    widths = list(widths)
+    """Shrink the widest columns to one width, at which all fit; None if that would be too narrow to read."""
     room = width - len(_GAP) * (len(widths) - 1)
-    while sum(widths) > room:
-        widest = max(range(len(widths)), key=widths.__getitem__)
-        if widths[widest] <= _MIN_WIDTH:
-            return None
-        widths[widest] -= 1
-    return widths
+    if sum(widths) <= room:
+        return widths
+    level = bisect_right(range(max(widths)), room, key=lambda most: sum(min(size, most) for size in widths)) - 1
+    if level < _MIN_WIDTH:
+        return None
+    cut = [at for at, size in enumerate(widths) if size > level]
+    spare = room - sum(min(size, level) for size in widths)  # less than one character for each of them
+    wider = cut[len(cut) - spare :]
+    return [min(size, level + (at in wider)) for at, size in enumerate(widths)]
 
 
 def _line(texts: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:

@@ -24,6 +24,7 @@ _NO_COLUMN = re.compile(
     r'(?:Referenced column|have a column named|^Binder Error: [Cc]olumn) "(?P<name>[^"]*)"(?! must appear)',
     re.MULTILINE,
 )
+_MAX_NAMES = 40
 _NO_TABLE = re.compile(r'Table with name (?P<name>.*?) does not exist|Referenced table "(?P<alias>[^"]*)" not found')
 
 
@@ -154,7 +155,11 @@ def _columns(connection: Any) -> dict[str, list[str]]:
 
 
 def _no_such(what: str, got: str, known: list[str]) -> str:
-    """One sentence with the names there are, the closest first."""
+    """One sentence with the names there are, the closest first; with the nearest alone where there are many."""
+    if len(known) > _MAX_NAMES:
+        *others, last = difflib.get_close_matches(got.lower(), known, n=3, cutoff=0.0)
+        nearest = f"{', '.join(others)} and {last}"
+        return f"there is no {what} {got!r}, the nearest are {nearest}: 'muze schema show FRAGMENT' lists the others"
     close = difflib.get_close_matches(got.lower(), known, n=3)
     hint = f" (did you mean {' or '.join(close)}?)" if close else ""
     rest = [name for name in known if name not in close]

@@ -12,6 +12,9 @@ from pipeline.uris import is_local, path_of_uri, uri_of_path
 from schemas.fragment import TRACK_ID
 from schemas.fragments.tracks import TRACKS
 
+MIN_ID_CHARACTERS = 4
+"""Of the beginning of an id, for commands that take the name of one track."""
+
 _HEX = re.compile(r"[0-9a-f]{1,32}")
 
 

@@ -9,6 +9,7 @@ import pytest
 from harness import write_recipe, write_tones
 from inline import without_ray
 from jobs.main import COMMANDS, main
+from training.presets import all_presets
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -85,3 +86,19 @@ def test_build_prints_exactly_one_json_document(
     for command in ("status", "failures"):
         assert main([command, str(tmp_path / "dataset"), "--json"]) == 0
         json.loads(capsys.readouterr().out)
+
+
+def test_the_help_of_train_names_every_preset(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    named = set(re.findall(r"[a-z]+(?:-\w+)*", capsys.readouterr().out))
+    assert set(all_presets()) <= named
+
+
+@pytest.mark.parametrize("document", ["{}", "[]", '{"format": "one"}'])
+def test_what_is_no_pack_is_not_a_newer_one(document: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "pack.json").write_text(document)
+    assert main(["train", "vae-tiny", "--data", str(tmp_path), "--out", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err
+    assert f"pack.json of {tmp_path} is damaged or of something else" in said
+    assert "update muze" not in said

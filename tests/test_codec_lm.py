@@ -141,7 +141,7 @@ def test_conditions_are_dropped_in_training_as_often_as_asked() -> None:
 def test_what_does_not_fit_is_refused() -> None:
     task = task_of()
     batch = windows(task)
-    with pytest.raises(SettingError, match=r"^windows have 3 x 11 tokens, expected 3 x 12: set task.codebooks and"):
+    with pytest.raises(SettingError, match=r"^windows have 3 x 11 tokens, this model is of 3 x 12: take a pack"):
         losses(task, model_of(task), replace(batch, payload=batch.payload[:, :, 1:]))
     with pytest.raises(SettingError, match=r"^text encoder hash is 64 wide, task.text_width is 768: set that$"):
         task_of(text_width=768).load_encoders("cpu")

@@ -6,6 +6,7 @@ import pytest
 
 from training.config import Looping, Optimizing, Preset, changed
 from training.errors import SettingError
+from training.presets import all_presets, preset_of
 from training.task import Task
 
 
@@ -21,6 +22,9 @@ class Nothing(Task):
 
     def turns(self):
         raise NotImplementedError
+
+    def tokens_a_window(self):
+        return 0
 
     def flops_a_window(self):
         raise NotImplementedError
@@ -78,3 +82,62 @@ def test_what_cannot_be_is_a_sentence(assignment: str, message: str) -> None:
     with pytest.raises(SettingError) as error:
         changed(PRESET, [assignment])
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("looping.steps=-3", "looping.steps is -3, expected 1 or more"),
+        *(
+            (f"looping.{name}=0", f"looping.{name} is 0, expected 1 or more")
+            for name in ("steps", "batch_windows", "micro_windows", "validation_windows")
+        ),
+        *(
+            (f"looping.{name}=0", f"looping.{name} is 0, expected 1 or more")
+            for name in ("log_every", "validate_every", "save_every")
+        ),
+        ("looping.sample_every=-1", "looping.sample_every is -1, expected 0 or more"),
+        ("looping.keep=-1", "looping.keep is -1, expected 0 or more"),
+        ("looping.seed=-1", "looping.seed is -1, expected 0 or more"),
+        ("optimizing.learning_rate=nan", "optimizing.learning_rate is nan, expected a finite number, 0 or more"),
+        ("optimizing.learning_rate=-1e-4", "optimizing.learning_rate is -0.0001, expected a finite number"),
+        ("optimizing.learning_rate=.inf", "optimizing.learning_rate is inf, expected a finite number, 0 or more"),
+        ("optimizing.weight_decay=-1", "optimizing.weight_decay is -1.0, expected a finite number, 0 or more"),
+        ("optimizing.warmup_share=1.5", "optimizing.warmup_share is 1.5, expected a share from 0 to 1"),
+        ("optimizing.final_share=-0.1", "optimizing.final_share is -0.1, expected a share from 0 to 1"),
+        ("optimizing.ema_decay=1", "optimizing.ema_decay is 1.0, expected 0 or more and less than 1"),
+        ("optimizing.betas=[0.9, 1]", "optimizing.betas is (0.9, 1.0), expected 0 or more and less than 1"),
+        ("optimizing.betas=[.nan, 0.9]", "optimizing.betas is (nan, 0.9), expected 0 or more and less than 1"),
+        ("optimizing.clip_norm=0", "optimizing.clip_norm is 0.0, expected more than 0"),
+    ],
+)
+def test_a_number_out_of_its_range_is_one_sentence(assignment: str, message: str) -> None:
+    with pytest.raises(SettingError) as error:
+        changed(PRESET, [assignment])
+    assert str(error.value).startswith(message)
+
+
+def test_the_ends_of_ranges_are_settings() -> None:
+    ends = ["optimizing.warmup_share=0", "optimizing.final_share=1", "optimizing.ema_decay=0", "looping.keep=0"]
+    preset = changed(PRESET, [*ends, "optimizing.learning_rate=0", "optimizing.betas=[0, 0]", "looping.steps=1"])
+    assert preset.optimizing == Optimizing(0.0, (0.0, 0.0), 0.01, 0.0, "cosine", 1.0, 1.0, 0.0)
+    assert preset.looping == Looping(steps=1, keep=0)
+
+
+def test_every_preset_is_within_the_ranges() -> None:
+    presets = {name: make() for name, make in all_presets().items()}
+    assert {"vae-44k", "ldm", "dit-b", "codec-lm-b"} <= presets.keys()
+    assert all(preset.looping.steps > 0 for preset in presets.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ldm-520", "there is no training 'ldm-520', the nearest is 'ldm-"),
+        ("piano", "there is no training 'piano': expected one of vae-8, "),
+    ],
+)
+def test_the_nearest_training_is_named_if_one_is_near(name: str, message: str) -> None:
+    with pytest.raises(SettingError) as error:
+        preset_of(name)
+    assert str(error.value).startswith(message)

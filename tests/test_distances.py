@@ -1,13 +1,16 @@
 """FAD and KAD: closed forms, what published code says of fixed arrays, and what must hold for any sets."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import linalg
 from scipy.spatial.distance import cdist, pdist
 
+from training.evaluating import distances
 from training.evaluating.distances import frechet_distance, kernel_distance
 
 Doubles = NDArray[np.float64]
@@ -52,8 +55,8 @@ def by_roots(one: Doubles, two: Doubles) -> float:
 
 def by_pairs(one: Doubles, two: Doubles) -> float:
     """The estimator as it is written, pair by pair."""
-    distances = np.sort(pdist(one))
-    width = distances[(len(distances) - 1) // 2]
+    ordered = np.sort(pdist(one))
+    width = ordered[(len(ordered) - 1) // 2]
 
     def kernel(distance: Doubles) -> Doubles:
         return np.exp(-(distance**2) / (2 * width**2))
@@ -70,6 +73,41 @@ def test_they_are_what_the_formulas_say(count: int, its_count: int, width: int) 
     if width > 1:
         assert frechet_distance(one, two) == pytest.approx(by_roots(one, two), rel=1e-9)
     assert kernel_distance(one, two) == pytest.approx(by_pairs(one, two), rel=1e-6)
+
+
+def all_pairs(vectors: Doubles) -> Doubles:
+    """Squared distances, all in memory at once, as they are computed."""
+    squares = distances._squared_distances(vectors, vectors)
+    return np.sort(squares[np.triu_indices(len(vectors), k=1)])
+
+
+@settings(deadline=None)
+@given(st.integers(2, 40), st.integers(1, 5), st.integers(0, 2**32 - 1), st.sampled_from([1e-160, 0.3, 1, 1e3, 1e150]))
+def test_the_median_is_the_lower_middle_bit_by_bit(count: int, width: int, seed: int, scale: float) -> None:
+    random = np.random.default_rng(seed)
+    drawn = random.normal(size=(count, width)), random.integers(-2, 3, size=(count, width))  # the latter with ties
+    for vectors in (scale * drawn[0], scale * drawn[1].astype(np.float64)):
+        pairs = all_pairs(vectors)
+        assert distances._median_distance(vectors) == np.sqrt(pairs[(len(pairs) - 1) // 2])
+
+
+def test_the_median_is_the_same_tile_by_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = np.random.default_rng(0).integers(-9, 10, size=(150, 3)).astype(np.float64)  # exact in any tile
+    at_once = distances._median_distance(vectors)
+    monkeypatch.setattr(distances, "_BLOCK_VECTORS", 32)
+    assert distances._median_distance(vectors) == at_once
+
+
+def test_memory_does_not_grow_with_the_square_of_the_vectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distances, "_BLOCK_VECTORS", 64)
+    peaks: list[int] = []
+    for count in (250, 1000):
+        one, two = np.random.default_rng(0).normal(size=(2, count, 2))
+        tracemalloc.start()
+        kernel_distance(one, two)
+        peaks.append(tracemalloc.get_traced_memory()[1] - 2 * one.nbytes)
+        tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0]
 
 
 def test_gaussians_have_closed_forms() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from importlib import metadata
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,9 +10,12 @@ import pytest
 
 import jobs.checks
 from featurizers.weights import WEIGHTS
-from harness import muze
+from featurizers.weights_store import LOCATION
+from harness import ROOT, muze
 from jobs.checks import FAIL, OK, WARN, check_machine
+from jobs.commands.doctor import RECIPES
 from jobs.main import main
+from jobs.weights import names_for
 
 
 def states() -> dict[str, str]:
@@ -54,6 +58,40 @@ def test_a_package_that_is_not_there_fails(monkeypatch: pytest.MonkeyPatch, caps
     assert "package optional-one" not in found
     assert main(["doctor"]) == 1
     assert "2 checks failed" in capsys.readouterr().out
+
+
+def test_people_are_told_in_few_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(LOCATION, str(tmp_path / "empty"))
+    main(["doctor"])
+    lines = capsys.readouterr().out.split("\n\n")[0].splitlines()
+    assert sum("package" in line for line in lines) == 1
+    bundled = sum(weight.packaged for weight in WEIGHTS.values())
+    assert f"ok    weights: {bundled} as pinned" in lines
+    lacking = [name for name in names_for("full") if not WEIGHTS[name].packaged]
+    told = f"{len(lacking)} of {len(names_for('full'))} weights not pulled: 'muze models pull --recipe full'"
+    assert f"warn  recipe full: {told}" in lines
+    assert not any("recipe bundled" in line for line in lines)
+    loaded = {name for recipe in RECIPES for name in names_for(recipe)}
+    others = [name for name, weight in WEIGHTS.items() if not weight.packaged and name not in loaded]
+    assert any(line.startswith(f"warn  other weights: {len(others)} not pulled") for line in lines)
+
+
+def test_every_recipe_is_looked_at() -> None:
+    assert {f"{name}.yaml" for name in RECIPES} == {path.name for path in (ROOT / "jobs/recipes").iterdir()}
+
+
+def test_what_is_wrong_has_a_line_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(metadata, "requires", lambda _: ["numpy>=2", "no-such-package>=1", "ray"])
+    monkeypatch.setattr(jobs.checks, "verify", lambda name: ["it is short"] if name == "madmom-key" else [])
+    assert main(["doctor"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert "fail  package no-such-package: not installed: pip install no-such-package" in lines
+    assert "ok    packages: 2 installed" in lines
+    assert "fail  weights madmom-key: it is short" in lines
 
 
 def test_damaged_weights_fail(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,6 +82,7 @@ def test_a_language_model_with_everything_it_takes(
     assert document["run"]["settings"]["task"]["prompt_s"] == 0.1
     assert (document["audio"]["rate_hz"], document["audio"]["samples"]) == (8000, 800)
     assert document["notes"] == []
+    (tmp_path / "again").mkdir()
     again = made(capsys, runs.cross, tmp_path / "again" / "a.wav", *words)
     assert (tmp_path / "again" / "a.wav").read_bytes() == (tmp_path / "a.wav").read_bytes()
     assert again["options"].pop("out") != document["options"].pop("out")
@@ -170,7 +171,19 @@ BAD = {
     "duration": (["--run", "{prefix}", "--duration", "0"], "--duration is 0: expected more than 0"),
     "nan": (["--run", "{prefix}", "--duration", "nan"], "--duration is nan: expected more than 0"),
     "key": (["--run", "{prefix}", "--key", "H"], "there is no key 'H'"),
-    "tempo": (["--run", "{prefix}", "--tempo", "-3"], "--tempo is -3: expected more than 0"),
+    "long": (["--run", "{prefix}", "--duration", "1e9"], "--duration is 1e+09: expected more than 0, and 3600 s at"),
+    "for ever": (["--run", "{prefix}", "--duration", "inf"], "--duration is inf: expected more than 0, and 3600 s at"),
+    "tempo": (["--run", "{prefix}", "--tempo", "-3"], "--tempo is -3: expected 20 to 400 bpm"),
+    "fast": (["--run", "{prefix}", "--tempo", "99999"], "--tempo is 99999: expected 20 to 400 bpm"),
+    "no tempo": (["--run", "{prefix}", "--tempo", "nan"], "--tempo is nan: expected 20 to 400 bpm"),
+    "guidance": (["--run", "{prefix}", "--cfg", "nan"], "--cfg is nan, expected a finite number"),
+    "no heat": (["--run", "{prefix}", "--temperature", "nan"], "--temperature is nan, expected 0 or more, and finite"),
+    "heat": (["--run", "{prefix}", "--temperature", "inf"], "--temperature is inf, expected 0 or more, and finite"),
+    "few": (["--run", "{prefix}", "--top-k", "-1"], "--top-k is -1, expected 0 or more"),
+    "probability": (["--run", "{prefix}", "--top-p", "2"], "--top-p is 2.0, expected more than 0, and 1 at most"),
+    "no folder": (["--run", "{prefix}", "--out", "{out}/b/a.wav"], "cannot write --out '{out}/b/a.wav': No such file"),
+    "in a file": (["--run", "{prefix}", "--out", "{silence}/a.wav"], "cannot write --out '{silence}/a.wav': Not a dir"),
+    "long name": (["--run", "{prefix}", "--out", f"{{out}}/{'a' * 248}.wav"], "File name too long"),
     "template": (["--run", "{prefix}", "--template", "chorus_verse"], "there is no template 'chorus_verse'"),
     "too short": (["--run", "{prefix}", "--template", "pop_song", "--duration", "3"], "pop_song needs 19 s at least"),
     "candidates": (["--run", "{prefix}", "--candidates", "0"], "--candidates is 0"),
@@ -183,7 +196,7 @@ BAD = {
     "vocoder": (["--run", "{prefix}", "--vocoder", "griffin-lim"], "--vocoder is nothing that a run of codec-lm-tiny"),
     "top-k": (["--run", "{ldm}", "--top-k", "9"], "--top-k is nothing that a run of ldm-tiny can use: leave it out"),
     "continue": (["--run", "{ldm}", "--continue-from", "a.wav"], "--continue-from is nothing that a run of ldm-tiny"),
-    "steps 0": (["--run", "{ldm}", "--steps", "0"], "steps is 0, expected 1 or more"),
+    "steps 0": (["--run", "{ldm}", "--steps", "0"], "--steps is 0, expected 1 or more"),
     "many steps": (["--run", "{ldm}", "--sampler", "eular"], "there is no sampler 'eular'"),
     "language": (["--run", "{ldm}", "--lyrics", "la la", "--language", "xx"], "--language xx"),
     "no words": (["--run", "{ldm}", "--lyrics", "- -"], "has no word that could be sung"),
@@ -200,15 +213,44 @@ def test_what_cannot_be_is_one_sentence(
     words, sentence = BAD[case]
     silence = tmp_path / "silence.wav"
     soundfile.write(silence, np.zeros(16000), 16000)
+    (tmp_path / "out").mkdir()
     places = {"out": tmp_path / "out", "silence": silence, "run": runs.ldm / "run.json"}
     filled = [
         word.format(**places, **{name: getattr(runs, name) for name in ("vae", "ldm", "prefix")}) for word in words
     ]
     code, out, error = said(capsys, "--out", tmp_path / "out" / "a.wav", *filled)
     assert (code, out) == (2, "")
-    assert sentence in error
+    assert sentence.format(**places) in error
     assert len([line for line in error.splitlines() if line.startswith("muze generate:")]) == 1
-    assert not (tmp_path / "out").exists()
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.json"])
+def test_a_folder_is_no_place_for_a_sound(
+    name: str, runs: TinyRuns, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).mkdir()
+    code, _, error = said(capsys, "--run", runs.prefix, "--out", tmp_path / "a.wav")
+    assert code == 2
+    assert f"{str(tmp_path / name)!r} is a folder, give the name of a file" in error
+
+
+def test_where_it_cannot_be_written_nothing_is_sampled(
+    runs: TinyRuns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(LOCATION, str(tmp_path / "empty"))  # the first weight that is asked for would fail with 1
+    code, _, error = said(capsys, "--run", runs.prefix, "--out", "/proc/a.wav")
+    assert (code, error) == (2, "muze generate: cannot write --out '/proc/a.wav': No such file or directory\n")
+
+
+def test_the_settings_are_those_of_the_model(
+    runs: TinyRuns, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = made(capsys, runs.prefix, tmp_path / "a.wav", "--duration", 0.05)
+    task, payload = document["run"]["settings"]["task"], document["payload"]
+    assert [task["codebooks"], task["window_frames"]] == payload["shape"]
+    assert (task["frames_a_s"], task["codebook_size"]) == (payload["rate_hz"], payload["spec"]["codebook_size"])
+    assert task["text_encoder"] == "hash"
 
 
 def test_weights_that_are_missing_are_a_failure(

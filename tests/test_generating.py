@@ -128,7 +128,7 @@ def test_bad_templates_are_sentences() -> None:
         planned("intro_verse_chorus", 4)
 
 
-def test_a_section_is_told_what_it_is_and_what_begins_in_it() -> None:
+def test_a_section_is_told_what_it_is_and_what_is_in_it() -> None:
     phonemes = [{"symbol": "a", "start_s": s, "end_s": s + 1.0} for s in (0.0, 4.0, 5.0)]
     wish = Wish("slow", others={"phonemes": phonemes, "has_vocals": 1.0})
     row = Section(4.0, 8.0, "chorus", 0.75, 0.9).of(wish).row()
@@ -138,6 +138,36 @@ def test_a_section_is_told_what_it_is_and_what_begins_in_it() -> None:
     assert Section(0.0, 8.0).of(wish) == wish
 
 
+def span(symbol: str, start_s: float, end_s: float) -> dict[str, object]:
+    return {"symbol": symbol, "start_s": start_s, "end_s": end_s}
+
+
+def test_what_crosses_a_border_is_in_both_sections_and_ends_at_it() -> None:
+    crossing = {"phonemes": [span("a", 0.5, 1.6)], "chords": [span("C:maj", 0.0, 1.0), span("A:min", 1.0, 3.0)]}
+    wish = Wish(others={**crossing, "has_vocals": 1.0, "breaths": None, "beats": [{"start_s": 0.75, "end_s": 1.25}]})
+    first, second, third = (Section(s, s + 1.0).of(wish).row() for s in (0.0, 1.0, 2.0))
+    assert first["phonemes"] == [span("a", 0.5, 1.0)]
+    assert second["phonemes"] == [span("a", 0.0, pytest.approx(0.6))]
+    assert third["phonemes"] == []
+    assert (first["chords"], second["chords"]) == ([span("C:maj", 0.0, 1.0)], [span("A:min", 0.0, 1.0)])
+    assert (first["beats"], second["beats"]) == ([{"start_s": 0.75, "end_s": 1.25}], [])
+    assert [row["has_vocals"] for row in (first, second, third)] == [1.0, 1.0, 0.0]
+    assert "breaths" not in first
+    hummed = Wish(others={"has_vocals": 1.0, "phonemes": []})
+    assert Section(1.0, 2.0).of(hummed) == hummed  # who knows when
+
+
+@settings(deadline=None)
+@given(st.integers(0, 300), st.integers(1, 200))
+def test_a_section_has_its_part_of_a_curve(start_frame: int, frames: int) -> None:
+    curve = [float(number) for number in range(1, 301)]
+    section = Section(start_frame / 100, (start_frame + frames) / 100)
+    batch = batch_of([section.of(Wish(others={"f0_hz": curve}))], ("f0_hz",), frames / 100, [0])
+    expected = [float(number) if number <= 300 else 0.0 for number in range(start_frame + 1, start_frame + frames + 1)]
+    assert batch.conditions["f0_hz"].tolist() == [expected]
+
+
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 50), min_size=1, max_size=5),
     st.integers(1, 20),
@@ -156,6 +186,7 @@ def test_joined_parts_are_as_long_as_they_should_be(surplus: list[int], fade: in
         assert np.array_equal(whole[:, fade - last.shape[1] :], last[:, fade:])
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5000))
 def test_fades_keep_the_power_and_begin_and_end_gently(num_samples: int) -> None:
     falling, rising = fades(num_samples)
@@ -300,6 +331,27 @@ def test_a_language_model_goes_on_from_what_was_before(
     assert np.array_equal(piece, renderer(made.payload)[0, :, heard * 20 : heard * 20 + 800].numpy())
 
 
+def test_the_audio_prompt_of_a_window_is_the_end_of_the_one_before(
+    opened: dict[str, tuple[Trained, Renderer]],
+) -> None:
+    trained, renderer = opened["cross"]
+    assert isinstance(trained.task, CodecLmTask)
+    trained, how = replace(trained, module=attentive(trained.module)), replace(HOW, temperature=0.0)
+    before = tokens_of(np.sin(np.arange(8000, dtype=np.float32) * 0.3), renderer)
+    batch = trained.encode(batch_of([Wish("slow")], trained.task.conditions, 0.1, [0]))
+    size = trained.task.predicted_frames
+    made = make(trained, batch, 2 * size + 5, how, before)
+    assert made.new.shape[2] == 2 * size + 5
+    for start, count in ((size, size), (2 * size, 5)):
+        again = make(trained, batch, count, how, torch.cat([before, made.new[:, :, :start]], dim=2))
+        assert torch.equal(again.new, made.new[:, :, start : start + count])
+    drawn = make(trained, batch, 2 * size, replace(how, temperature=1.0), before).new
+    assert not torch.equal(drawn[:, :, :size], drawn[:, :, size:])
+    alone = make(trained, batch, 2 * size, how)
+    again = make(trained, batch, size, how, alone.new[:, :, :size])
+    assert torch.equal(again.new, alone.new[:, :, size:])
+
+
 def test_what_cannot_be_generated_is_a_sentence(opened: dict[str, tuple[Trained, Renderer]]) -> None:
     (ldm, latents), (_, tokens) = opened["ldm"], opened["prefix"]
     with pytest.raises(SettingError, match="makes latents, which is not what is rendered, tokens"):
@@ -311,6 +363,10 @@ def test_what_cannot_be_generated_is_a_sentence(opened: dict[str, tuple[Trained,
     epsilon = replace(ldm, task=replace(ldm.task, objective="epsilon"))  # type: ignore[call-arg]  # it is an LdmTask
     with pytest.raises(SettingError, match="euler follows a flow, the run's model predicts epsilon"):
         generate(epsilon, [Wish()], 1.0, replace(HOW, sampler="euler"), latents)
+    for objective in ("epsilon", "v"):
+        stepwise = replace(ldm, task=replace(ldm.task, objective=objective))  # type: ignore[call-arg]  # as above
+        with pytest.raises(SettingError, match=f"steps is 1001, expected 1000 at most for .* predicts {objective}"):
+            generate(stepwise, [Wish()], 1.0, replace(HOW, steps=1001), latents)
 
 
 def test_another_decoder_than_the_run_was_trained_on_is_refused(

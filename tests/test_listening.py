@@ -1,6 +1,7 @@
 """A run can be heard while it trains, and does not notice."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from training.checkpoint import Checkpoints
 from training.errors import SettingError
 from training.fit import fitted
 from training.generating.render import Renderer
-from training.listening import Listener, spectrogram
+from training.listening import Listener, spectrogram, whole
 from training.logbook import Logbook, Picture, Sound, WeightsAndBiases, read_metrics
 from training.loop import Loop
 from training.pack import Pack
@@ -39,6 +40,10 @@ def steps_of_tokens(trained: Trained) -> Renderer:
 
 def nothing(trained: Trained) -> Renderer:
     raise SettingError("weight encodec-32khz is not in the store")
+
+
+def too_large(trained: Trained) -> Renderer:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +115,41 @@ def test_without_a_decoder_the_log_says_why_once_and_training_goes_on(packs: Any
     assert loop.step == 2
     said = [(line["step"], line["samples"]) for line in read_metrics(tmp_path) if "samples" in line]
     assert said == [(1, "there are none: weight encodec-32khz is not in the store")]
+
+
+def test_without_memory_to_spare_the_log_says_so_and_training_goes_on(packs: Any, tmp_path: Path) -> None:
+    loop, _ = trained(tmp_path, CODEC_LM, packs("codec-lm"), 1, too_large)
+    assert loop.step == 2
+    said = [(line["step"], line["samples"]) for line in read_metrics(tmp_path) if "samples" in line]
+    assert said == [(1, "there are none: they do not fit into the memory of cpu beside the training")]
+
+
+@dataclass
+class Sharded:
+    """A weight of which each worker has a part."""
+
+    together: Tensor
+    calls: int = 0
+
+    def detach(self) -> "Sharded":
+        return self
+
+    def full_tensor(self) -> Tensor:
+        self.calls += 1
+        return self.together
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_only_the_first_worker_keeps_the_weights_that_all_put_together(
+    rank: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Workers, "found", lambda: Workers(rank, 2))
+    weights = {"sharded": Sharded(torch.arange(6)), "same": torch.ones(2)}
+    found = whole(weights)  # type: ignore[arg-type]
+    assert weights["sharded"].calls == 1, "the others wait for it"
+    assert {name: value.tolist() for name, value in found.items()} == (
+        {} if rank else {"sharded": [0, 1, 2, 3, 4, 5], "same": [1, 1]}
+    )
 
 
 def test_a_spectrogram_shows_a_tone_where_it_is() -> None:

@@ -1,5 +1,7 @@
 """The loop: it learns, it goes on exactly where it was, and any number of workers do the same."""
 
+import json
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,11 +10,13 @@ import torch
 from torch import Tensor
 
 from tiny_task import Denoise, Memory
+from training import checkpoint
 from training.checkpoint import Checkpoints, load_weights, read_manifest
 from training.config import Preset, changed
 from training.errors import DivergedError
 from training.logbook import Logbook, read_metrics
 from training.loop import Loop
+from training.meters import Meter
 from training.schedule import rate_at
 from training.workers import Workers
 from training_worker import PRESET, trained, worker_processes
@@ -49,12 +53,16 @@ def test_it_learns(tmp_path: Path) -> None:
     assert [line["step"] for line in lines] == list(range(20, 201, 20))
     assert lines[-1]["model/total"] < lines[0]["model/total"] / 5
     assert lines[-1]["model/total"] == lines[-1]["model/error"]
-    for name in ("model/gradient_norm", "windows_a_s", "mfu", "data_wait_share", "memory_gib", "learning_rate"):
+    speeds = ("windows_a_s", "tokens_a_s", "mfu", "data_wait_share")
+    for name in ("model/gradient_norm", *speeds, "memory_gib", "learning_rate"):
         assert all(line[name] >= 0 for line in lines), name
+    assert all(line["tokens_a_s"] == 4 * line["windows_a_s"] for line in lines)
     assert all(0 < line["mfu"] < 1 and line["data_wait_share"] < 1 for line in lines)
 
 
-@pytest.mark.parametrize("settings", [[], ["task.rival=true"], ["looping.checkpoint_blocks=true"]])
+@pytest.mark.parametrize(
+    "settings", [[], ["task.rival=true"], ["looping.checkpoint_blocks=true"], ["task.chance=0.1"]], ids=str
+)
 def test_a_resumed_run_equals_an_undisturbed_one(tmp_path: Path, settings: list[str]) -> None:
     undisturbed = run(tmp_path / "a", "looping.steps=20", *settings)
     checkpoints = Checkpoints(tmp_path / "b" / "checkpoints", 3)
@@ -115,6 +123,65 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_track(tmp_path: P
     latest = Checkpoints(tmp_path / "checkpoints", 3).latest()
     assert latest is not None
     assert latest.name == "step-00000005"
+
+
+def test_a_gradient_that_is_not_finite_names_the_tracks_of_its_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Loop, "_clipped", lambda *_: torch.tensor(torch.inf))
+    with pytest.raises(DivergedError, match=r"^the gradient of tracks track0, .*track7 is not finite in step 1"):
+        run(tmp_path, "looping.steps=20")
+
+
+def test_only_a_checkpoint_that_was_validated_says_how_good_it_is(tmp_path: Path) -> None:
+    run(tmp_path, "looping.steps=20", "looping.save_every=5", "looping.validate_every=10", "looping.keep=9")
+    found = {path.name: read_manifest(path) for path in Checkpoints(tmp_path / "checkpoints", 9).all()}
+    validated = {name for name, manifest in found.items() if "validation_loss" in manifest}
+    assert len(found) == 4
+    assert validated == {"step-00000010", "step-00000020"}
+
+
+def test_a_loss_that_is_no_number_is_never_the_best(tmp_path: Path) -> None:
+    run(tmp_path, "looping.steps=20", "looping.save_every=5", "looping.validate_every=5", "looping.keep=9")
+    checkpoints = Checkpoints(tmp_path / "checkpoints", 1)
+    first, *others, last = checkpoints.all()
+    manifest = read_manifest(first)
+    (first / "checkpoint.json").write_text(json.dumps(manifest | {"validation_loss": float("nan")}))
+    assert checkpoints.best() != first
+    checkpoints.remove_worse(last)
+    assert first not in checkpoints.all()
+    assert set(checkpoints.all()) < {*others, last}
+
+
+@pytest.mark.parametrize(("valid_windows", "is_validated"), [(32, True), (3, True), (1, False)])
+def test_a_small_valid_split_is_validated_in_parts(tmp_path: Path, valid_windows: int, is_validated: bool) -> None:
+    logbook = Logbook(tmp_path, 0)
+    preset = changed(PRESET, ["looping.steps=5", "looping.micro_windows=2"])
+    loop = Loop(
+        preset, Memory(valid_windows=valid_windows), Checkpoints(tmp_path / "checkpoints", 2), logbook, Workers()
+    )
+    loop.run()
+    logbook.close()
+    assert (loop.validation_loss is not None) is is_validated
+    told = [line.get("validation") for line in read_metrics(tmp_path) if "validation" in line]
+    assert told == ([] if is_validated else ["there is none: the valid split has too few windows"])
+
+
+def test_a_checkpoint_of_a_cpu_is_read_where_there_is_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tmp_path, "looping.steps=10")
+    states = {"cpu": torch.get_rng_state(), "cuda": torch.get_rng_state()}
+    monkeypatch.setattr(checkpoint, "_random_state", lambda: dict(states))
+    resumed = Loop(PRESET, Memory(), Checkpoints(tmp_path / "checkpoints", 3), None, Workers())
+    resumed.start()
+    assert resumed.step == 10
+
+
+def test_what_is_no_training_does_not_count_as_its_time() -> None:
+    meter = Meter()
+    meter.windows = 100
+    with meter.paused():
+        time.sleep(0.5)
+    assert meter.read(Denoise(), 1e9, 1)["windows_a_s"] > 100 / 0.5
 
 
 def test_the_best_checkpoints_and_the_last_stay(tmp_path: Path) -> None:

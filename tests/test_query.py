@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -220,7 +221,6 @@ def test_nothing_is_left_of_the_spill_folder_and_settings_hold(shared: Fake) -> 
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
-        ("SELECT title, tempo_bmp FROM features", "there is no column 'tempo_bmp' (did you mean tempo_bpm"),
         ("SELECT r.beats FROM rhythm r", "there is no column 'beats' (did you mean beats_s"),
         ("SELECT * EXCLUDE (tempo) FROM rhythm", "there is no column 'tempo'"),
         ("SELECT tempo_bpm FROM rhythm ORDER BY tempos_bpm", "there is no column 'tempos_bpm' (did you mean tempo_bpm"),
@@ -240,6 +240,23 @@ def test_errors_name_what_there_is(shared: Fake, sql: str, said: str) -> None:
     if "no column" in said:
         assert "track_id" in message
         assert "time_signature" in message
+
+
+def test_of_many_columns_the_nearest_are_named(shared: Fake) -> None:
+    with pytest.raises(BadArgumentError) as caught:
+        query_table(shared.dataset, "SELECT title, tempo_bmp FROM features")
+    message = str(caught.value)
+    assert message.startswith("there is no column 'tempo_bmp', the nearest are tempo_bpm, ")
+    assert message.endswith("'muze schema show FRAGMENT' lists the others")
+    named = [name for name in FRAGMENTS["rhythm"].names if re.search(rf"\b{name}\b", message)]
+    assert len(message) < 150
+    assert len(named) <= 3
+
+
+def test_a_megabyte_of_bytes_is_shown_by_its_size(shared: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    sql = "SELECT title, repeat('\\x00'::BLOB, 2000000) AS mel FROM tracks WHERE title = 'Song 0'"
+    assert main(["query", shared.location, sql]) == 0
+    assert capsys.readouterr().out.splitlines()[2].split() == ["Song", "0", "1.9", "MiB", "of", "bytes"]
 
 
 def test_a_missing_shard_is_a_failure_and_not_the_askers_fault(fake: Fake) -> None:

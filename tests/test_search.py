@@ -85,8 +85,8 @@ def test_vectors_are_made_once_and_anew_when_rows_come(fake: Fake) -> None:
 def test_a_track_is_asked_for_by_the_beginning_of_its_id(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     matrix = random_vectors(NUM_TRACKS)[:-1]
     scores = matrix @ matrix[7]
-    scores[7] = -1
-    words = ["search", fake.location, "--track", track_id(7), "--by", "singer", "-k", "3", "--json"]
+    fake.rows("singer", [{"track_id": "c0ffee" + 26 * "0", "voice_embedding": matrix[7].tolist()}], PRINT)
+    words = ["search", fake.location, "--track", "c0ff", "--by", "singer", "-k", "3", "--json"]
     assert main(words) == 0
     found = json.loads(capsys.readouterr().out)
     assert [row["track_id"] for row in found] == [track_id(int(i)) for i in np.argsort(-scores)[:3]]
@@ -97,7 +97,8 @@ def test_a_track_is_asked_for_by_the_beginning_of_its_id(fake: Fake, capsys: pyt
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["--track", "00", "--by", "singer"], "299 tracks begin so"),
+        (["--track", "0000", "--by", "singer"], "299 tracks begin so"),
+        (["--track", "000", "--by", "singer"], "expected a track_id, its first 4 characters or more, or a file"),
         (["--track", "zz", "--by", "singer"], "no track with a voice_embedding"),
         (["--text", "a cello", "--by", "singer"], "--text goes with --by clap"),
         (["--text", "a cello"], "no fragment 'clap'"),

@@ -151,3 +151,40 @@ def test_bad_arguments(fake: Fake, words: list[str], capsys: pytest.CaptureFixtu
 def test_impossible_shares_are_refused(text: str) -> None:
     with pytest.raises(BadArgumentError, match="--split"):
         shares(text)
+
+
+def test_an_empty_split_is_told(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["snapshot", "create", fake.location, "a", "--split", "1/0.0000001/0", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["split"]["tracks"]["valid"] == []
+    assert printed.err.startswith("muze snapshot: no track fell to valid: make another one with other shares (--split)")
+    assert printed.err.count("\n") == 1
+    assert main(["snapshot", "create", fake.location, "b", "--split", "1/0/0"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_moments_are_written_as_status_does(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    created_at = create_snapshot(fake.dataset, "a").created_at
+    assert main(["snapshot", "list", fake.location]) == 0
+    printed = capsys.readouterr().out
+    assert f"{created_at[:10]} {created_at[11:19]}  " in printed
+    assert created_at[19:] not in printed
+    assert main(["snapshot", "list", fake.location, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["created_at"] == created_at
+
+
+def test_a_damaged_snapshot_does_not_hide_the_others(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    create_snapshot(fake.dataset, "good")
+    Path(fake.location, "snapshots", "bad.json").write_text("{")
+    assert main(["snapshot", "list", fake.location]) == 1
+    printed = capsys.readouterr()
+    bad, good = printed.out.splitlines()[-2:]
+    assert bad.split() == ["bad", "damaged:", "snapshots/bad.json"]
+    assert good.split()[0::3][:2] == ["good", "20"]
+    assert "snapshots/bad.json" in printed.err
+    assert printed.err.count("\n") == 1
+    assert main(["snapshot", "list", fake.location, "--json"]) == 1
+    bad, good = json.loads(capsys.readouterr().out)
+    assert (bad["name"], bad["tracks"], bad["damaged"]) == ("bad", None, "snapshots/bad.json")
+    assert (good["name"], good["tracks"]) == ("good", 20)
+    assert "damaged" not in good

@@ -1,14 +1,22 @@
 """Splits: what belongs together stays together, and nothing moves without a reason."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobs.packing.sources import Source, Splits
+from pipeline.contents import Contents
+from pipeline.dataset import Dataset
+from pipeline.errors import BadArgumentError
+from pipeline.snapshot import Snapshot
 from pipeline.splits import DEFAULT_SHARES, Identity, assign, group_keys, normalised_artist
+from pipeline.storage import Storage
 
+THIRDS = {"train": 1.0, "valid": 1.0, "test": 1.0}
 ARTISTS = st.sampled_from([None, "", "Various Artists", "Björk", "bjork", "The Band", "Band", "A", "A feat. B", "B"])
 
 
@@ -119,3 +127,69 @@ def test_a_louder_or_longer_version_is_told_from_another_recording() -> None:
     keys = group_keys(tracks)
     assert keys["a"] == keys["b"] == "track a"
     assert (keys["c"], keys["d"]) == ("track c", "track d")
+
+
+def source(name: str, artists: Mapping[str, str | None], seed: int) -> Source:
+    """A snapshot of tracks by some artists."""
+    split = assign(group_keys([Identity(track_id, artist) for track_id, artist in artists.items()]), seed, THIRDS)
+    return Source(name, Dataset(Storage.at("memory://none")), Snapshot(name, "", Contents({}, {}), split, {}))
+
+
+def rows(artists: Mapping[str, str | None]) -> pa.Table:
+    return pa.table({"track_id": list(artists), "artist": pa.array(artists.values(), pa.string())})
+
+
+def joined(*sources: tuple[Mapping[str, str | None], int]) -> dict[str, str]:
+    """Track -> split of snapshots that are packed together: what tracks have for artists, and a seed."""
+    splits = Splits()
+    for number, (artists, seed) in enumerate(sources):
+        splits.add(source(f"s{number}", artists, seed), rows(artists))
+    return splits.of_track
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_snapshot_that_knows_whose_a_track_is_sends_its_others_after_it(seed: int) -> None:
+    found = joined(({"x": None}, 0), ({"x": "B", "y": "b feat. C"}, seed))
+    assert found["x"] == found["y"] == joined(({"x": None}, 0))["x"]
+
+
+def test_an_artist_whose_tracks_were_told_apart_is_refused() -> None:
+    apart: dict[str, str | None] = {f"t{n}": None for n in range(20)}
+    together = dict.fromkeys(apart, "Björk")
+    with pytest.raises(
+        BadArgumentError,
+        match=r"^artists of s1:s1 are .*, 1 in all, such as 'bjork' with track t\d+ in .*pack s1:s1 first",
+    ):
+        joined((apart, 0), (together, 0))
+    assert len(set(joined((together, 0), (apart, 0)).values())) == 1, "the other way round is the way out"
+
+
+TAGGED = st.dictionaries(st.sampled_from([f"t{n}" for n in range(8)]), ARTISTS, max_size=6)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(TAGGED, st.integers(0, 9)), min_size=1, max_size=4))
+def test_joined_snapshots_have_tracks_and_artists_in_one_split(
+    sources: list[tuple[dict[str, str | None], int]],
+) -> None:
+    held: dict[str, str] = {}
+    for count in range(1, len(sources) + 1):
+        belongings = [(i, normalised_artist(artist)) for artists, _ in sources[:count] for i, artist in artists.items()]
+        try:
+            found = joined(*sources[:count])
+        except BadArgumentError:
+            splits = splits_of_artists(belongings, held)
+            assert any(len(each) > 1 for each in splits.values()), "refused only for tracks that were decided"
+            return
+        assert found | held == found, "what is decided stays"
+        assert found.keys() == {track_id for track_id, _ in belongings}
+        assert all(len(each) == 1 for each in splits_of_artists(belongings, found).values())
+        held = dict(found)
+
+
+def splits_of_artists(belongings: list[tuple[str, str]], found: Mapping[str, str]) -> dict[str, set[str]]:
+    splits: dict[str, set[str]] = {}
+    for track_id, artist in belongings:
+        if artist and track_id in found:
+            splits.setdefault(artist, set()).add(found[track_id])
+    return splits

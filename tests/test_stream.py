@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
@@ -17,11 +18,12 @@ from hypothesis import strategies as st
 from jobs.packing import shards
 from tiny_pack import tiny_pack
 from training.batch import Batch
+from training.collate import Collator, Rows
 from training.errors import SettingError
 from training.order import MAX_LANES, Order, mixed, permutation
 from training.pack import DamagedShardError, Pack, PackError
 from training.pack_format import Statistics, pooled
-from training.stream import Stream
+from training.stream import Group, Stream
 from training.workers import Workers
 
 ORDERS = st.builds(
@@ -185,6 +187,27 @@ def test_each_group_is_read_once_an_epoch_or_nearly(pack: Pack, monkeypatch: pyt
     for rank in range(4):
         taken(stream(pack, rank, 4, ahead_bytes=0).batches("train", 0, 16, 16), steps)
     assert len(reads) < 2 * groups, "each worker reads what it serves"
+
+
+def test_memory_is_that_of_two_groups_a_lane_and_those_being_read(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[weakref.ref[Rows]] = []
+    real = Group.read
+
+    def watched(self: Group, collator: Collator) -> Rows:
+        rows = real(self, collator)
+        read.append(weakref.ref(rows))
+        return rows
+
+    monkeypatch.setattr(Group, "read", watched)
+    size, ahead = 8, 2
+    few = stream(pack, 3, size, ahead_bytes=0)
+    lanes = Order(np.array([group.size for group in few.groups("train")]), 0).lanes_of(3, size)
+    batches = few.batches("train", 0, size, 1)  # a window a step
+    alive = [sum(ref() is not None for ref in list(read)) for _ in islice(batches, 4 * pack.windows("train") // size)]
+    batches.close()  # type: ignore[attr-defined]
+    bound = 2 * lanes + 2 * few.threads + ahead + 1
+    assert len(read) > 3 * bound
+    assert max(alive) <= bound
 
 
 def test_no_thread_outlives_its_batches(pack: Pack) -> None:

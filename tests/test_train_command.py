@@ -21,6 +21,7 @@ from tiny_pack import tiny_pack
 from training.checkpoint import Checkpoints, load_weights
 from training.errors import SettingError
 from training.fit import fitted
+from training.init_from import require_same_model
 from training.logbook import read_metrics
 from training.loop import Loop
 from training.pack import Pack
@@ -64,6 +65,10 @@ BAD = {
     "no data": (["vae-tiny", "--out", "{out}"], "--data PACK and --out RUN are needed"),
     "no pack": (["vae-tiny", "--data", "{out}/none", "--out", "{out}/run"], "none"),
     "workers": (["vae-tiny", "--data", "{vae}", "--out", "{out}/run", "--workers", "0"], "--workers is 0"),
+    "uneven": (
+        ["vae-tiny", "--data", "{vae}", "--out", "{out}/run", "--set", "task.mel=32k", "--workers", "3"],
+        "3 workers cannot share batches of",
+    ),
     "payload": (["vae-tiny", "--data", "{codec-lm}", "--out", "{out}/run"], "the pack holds tokens, this training"),
     "mel": (["vae-tiny", "--data", "{vae}", "--out", "{out}/run"], "mels are of 32000 Hz and differ"),
     "no run": (
@@ -132,6 +137,39 @@ def test_a_run_keeps_its_settings(tmp_path: Path) -> None:
     (tmp_path / "mine" / "thesis.txt").write_text("mine")
     with pytest.raises(SettingError, match="is there and no run"):
         begin(Run(tmp_path / "mine", "vae-tiny", (), ("/pack",)), resume=False)
+
+
+def test_the_last_value_of_a_setting_counts(tmp_path: Path) -> None:
+    run = Run(tmp_path / "run", "vae-tiny", ("looping.steps=100", "task.beta=0.1", "task.beta=0.5"), ("/pack",))
+    begin(run, resume=False)
+    for steps in (200, 100, 300):
+        given = ("looping.steps=7", f"looping.steps={steps}")
+        resumed = begin(Run(run.folder, "vae-tiny", given, ("/pack",)), resume=True)
+        assert resumed.preset.looping.steps == Run.read(run.folder).preset.looping.steps == steps
+        assert resumed.identity == run.identity
+        assert len(resumed.assignments) == 3
+    with pytest.raises(SettingError, match=r"keeps its settings, got task.beta=0.1"):
+        begin(Run(run.folder, "vae-tiny", ("task.beta=0.1",), ("/pack",)), resume=True)
+    begin(Run(run.folder, "vae-tiny", ("task.beta=0.5",), ("/pack",)), resume=True)
+
+
+def test_weights_of_another_model_are_refused_before_workers_start(
+    packs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack = Pack.open(str(packs["vae"]))
+    settings = ("task.mel=32k", "looping.steps=1", "looping.batch_windows=2")
+    other = Run(tmp_path / "other", "vae-tiny", settings, (str(packs["vae"]),))
+    other.write()
+    preset = fitted(other.preset, pack.payload)
+    Loop(preset, Stream([pack]), Checkpoints(other.checkpoints, 1), None, Workers()).run()
+    checkpoint = other.checkpoints / "step-00000001"
+    require_same_model(preset, checkpoint)
+    words = ["vae-tiny", "--data", str(packs["vae"]), "--out", str(tmp_path / "run"), "--init-from", str(other.folder)]
+    code, _, error = said(capsys, "train", *words, "--set", "task.mel=32k", "--set", "task.latent_dim=32")
+    assert code == 2
+    assert f"the weights of '{checkpoint}' are of another model: of vae." in error
+    assert len(error.strip().splitlines()) == 1
+    assert not (tmp_path / "run").exists()
 
 
 def weights(module: nn.Module) -> dict[str, Tensor]:

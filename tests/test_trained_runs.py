@@ -1,6 +1,7 @@
 """Runs that are opened: with a text encoder that the driver has verified, and at the checkpoint that was asked for."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -171,3 +172,26 @@ def test_the_checkpoint_that_is_asked_for(runs: TinyRuns, tmp_path: Path, capsys
         code, sentence = failed(capsys, *words, "--run", run, "--checkpoint", "7")
         assert code == 2
         assert sentence == f"muze {words[0]}: the run has no checkpoint '7', expected best, last or one of 1, 2"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("run.json", "{", "is damaged, run.json is not what was written"),
+        ("run.json", '{"training": "codec-lm-tiny"}', "is damaged, run.json is not what was written: KeyError: 'set'"),
+        ("checkpoints/step-00000003/checkpoint.json", "{", "cannot be read, it is damaged or of another model"),
+        ("checkpoints/step-00000003/.metadata", "{", "cannot be read, it is damaged or of another model"),
+        ("checkpoints/step-00000003/__0_0.distcp", "{", "cannot be read, it is damaged or of another model"),
+        ("checkpoints/step-00000003/__0_0.distcp", None, "cannot be read, it is damaged or of another model"),
+    ],
+)
+def test_a_damaged_run_is_a_sentence(
+    runs: TinyRuns, tmp_path: Path, file: str, content: str | None, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(runs.prefix, tmp_path / "run")
+    (tmp_path / "run" / file).unlink()
+    if content is not None:
+        (tmp_path / "run" / file).write_text(content)
+    _, sentence = failed(capsys, "generate", "--run", tmp_path / "run", "--prompt", "x", "--out", tmp_path / "x.wav")
+    assert said in sentence
+    assert not (tmp_path / "x.wav").exists()

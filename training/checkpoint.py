@@ -6,16 +6,19 @@ The state goes through ``torch.distributed.checkpoint``, so a checkpoint of some
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch import nn
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
 from torch.distributed.checkpoint.state_dict_loader import load as load_tensors
@@ -95,32 +98,68 @@ class Checkpoints:
 
 
 def read_manifest(checkpoint: Path) -> dict[str, Any]:
-    """What a checkpoint says of itself: its step, how many workers wrote it, and the facts it was saved with."""
-    manifest: dict[str, Any] = json.loads((checkpoint / MANIFEST).read_text())
-    return manifest
+    """What a checkpoint says of itself: its step, how many workers wrote it, and the facts it was saved with.
+
+    Raises SettingError if it is damaged.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((checkpoint / MANIFEST).read_text())
+        return manifest | {"step": int(manifest["step"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(checkpoint, f"{MANIFEST} is not what was written: {error}") from error
 
 
 def load(checkpoint: Path, state: State) -> int:
-    """Fill the state from a checkpoint, written by any number of workers, and return its step."""
+    """Fill the state from a checkpoint, written by any number of workers, and return its step.
+
+    Raises SettingError if it is damaged.
+    """
     tensors = state.tensors()
-    saved = FileSystemReader(checkpoint).read_metadata().state_dict_metadata
-    if not any(name.startswith(f"random_{state.workers.rank}") for name in saved):
-        tensors.pop(f"random_{state.workers.rank}")  # there were fewer workers
-    with alone_is_fine():
+    saved = _saved(checkpoint)
+    random = f"random_{state.workers.rank}"
+    known = {kind: value for kind, value in tensors.pop(random).items() if f"{random}.{kind}" in saved}
+    if known:  # there may have been fewer workers, or none with a GPU
+        tensors[random] = known
+    with _reading(checkpoint):
         load_tensors(tensors, checkpoint_id=checkpoint, no_dist=state.workers.size == 1)
     state.restore(tensors)
     return int(read_manifest(checkpoint)["step"])
 
 
 def load_weights(checkpoint: Path, module: nn.Module, averaged: bool = True) -> None:
-    """Fill a module from a checkpoint, outside of training: with the averaged weights where there are any."""
-    saved = FileSystemReader(checkpoint).read_metadata().state_dict_metadata
+    """Fill a module from a checkpoint, outside of training: with the averaged weights where there are any.
+
+    Raises SettingError if it is damaged, or is one of another model.
+    """
+    saved = _saved(checkpoint)
     name = "average" if averaged and any(key.startswith("average.") for key in saved) else "model"
     weights = dict(module.named_parameters()) if name == "average" else module.state_dict()
-    with alone_is_fine():
+    with _reading(checkpoint):
         if name == "average" and (buffers := dict(module.named_buffers())):
             load_tensors({"model": buffers}, checkpoint_id=checkpoint, no_dist=True)
         load_tensors({name: weights}, checkpoint_id=checkpoint, no_dist=True)
+
+
+def _saved(checkpoint: Path) -> Mapping[str, Any]:
+    """What tensors it has."""
+    with _reading(checkpoint):
+        return FileSystemReader(checkpoint).read_metadata().state_dict_metadata
+
+
+@contextmanager
+def _reading(checkpoint: Path) -> Iterator[None]:
+    try:
+        with alone_is_fine():
+            yield
+    except (OSError, EOFError, ValueError, KeyError, RuntimeError, UnpicklingError, CheckpointException) as error:
+        raise _damaged(checkpoint, " ".join(str(error).split())[:200] or type(error).__name__) from error
+
+
+def _damaged(checkpoint: Path, why: str) -> SettingError:
+    return SettingError(
+        f"checkpoint {checkpoint.name} in {str(checkpoint.parent)!r} cannot be read, it is damaged or of another model:"
+        f" {why}; remove its folder to go on with an earlier one"
+    )
 
 
 @contextmanager
@@ -132,7 +171,9 @@ def alone_is_fine() -> Iterator[None]:
 
 
 def _loss(checkpoint: Path) -> float | None:
-    return read_manifest(checkpoint).get("validation_loss")
+    """Of the validation in its step. None if there was none; one that is not finite is worth as much."""
+    loss = read_manifest(checkpoint).get("validation_loss")
+    return loss if loss is not None and math.isfinite(loss) else None
 
 
 def _random_state() -> dict[str, Any]:
@@ -145,6 +186,7 @@ def _random_state() -> dict[str, Any]:
 def _set_random_state(states: Mapping[str, Any] | None) -> None:
     if states is None:
         return
-    torch.set_rng_state(states["cpu"])
+    if "cpu" in states:
+        torch.set_rng_state(states["cpu"])
     if "cuda" in states and torch.cuda.is_available():
         torch.cuda.set_rng_state(states["cuda"])

@@ -129,8 +129,8 @@ class CodecLmTask(ConditionedTask):
         if tuple(batch.payload.shape[1:]) != expected:
             found = " x ".join(map(str, batch.payload.shape[1:]))
             raise SettingError(
-                f"windows have {found} tokens, expected {expected[0]} x {expected[1]}: set task.codebooks and"
-                " task.window_frames to what the pack has"
+                f"windows have {found} tokens, this model is of {expected[0]} x {expected[1]}: take a pack of the same"
+                f" codec, with windows of {self.window_frames / self.frames_a_s:g} s"
             )
         tokens_BKT = batch.payload.masked_fill(batch.payload < 0, NOTHING)
         prompt_BKT, rest_BKT = tokens_BKT[:, :, : self.prompt_frames], tokens_BKT[:, :, self.prompt_frames :]
@@ -154,6 +154,9 @@ class CodecLmTask(ConditionedTask):
         A text encoder is not counted.
         """
         return 3.0 * _forward_flops(self)
+
+    def tokens_a_window(self) -> int:
+        return self.codebooks * self.predicted_frames
 
     def blocks(self, module: nn.Module) -> list[nn.Module]:
         return module.blocks()  # type: ignore[operator, no-any-return]

@@ -2,9 +2,10 @@
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -31,6 +32,13 @@ class Optimizing:
     clip_norm: float = 1.0
     ema_decay: float = 0.999
     """0 switches it off."""
+
+    def __post_init__(self) -> None:
+        """Raises SettingError for a number that no optimizer takes; a rate of 0 is a run that learns nothing."""
+        _expect("optimizing", self, ("learning_rate", "weight_decay"), "a finite number, 0 or more", _is_finite)
+        _expect("optimizing", self, ("warmup_share", "final_share"), "a share from 0 to 1", lambda x: 0 <= x <= 1)
+        _expect("optimizing", self, ("betas", "ema_decay"), "0 or more and less than 1", lambda x: 0 <= x < 1)
+        _expect("optimizing", self, ("clip_norm",), "more than 0", lambda x: x > 0)
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,24 @@ class Looping:
     compile: bool = False
     checkpoint_blocks: bool = False
     """Recompute activations of the task's blocks in the backward pass: less memory, a third more work."""
+
+    def __post_init__(self) -> None:
+        """Raises SettingError for a number of nothing."""
+        portions = ("steps", "batch_windows", "micro_windows", "validation_windows")
+        _expect("looping", self, (*portions, "log_every", "validate_every", "save_every"), "1 or more", lambda x: x > 0)
+        _expect("looping", self, ("seed", "keep", "sample_every"), "0 or more", lambda x: x >= 0)
+
+
+def _is_finite(number: float) -> bool:
+    return 0 <= number < math.inf
+
+
+def _expect(section: str, settings: Any, names: Sequence[str], words: str, holds: Callable[[float], bool]) -> None:
+    """Raise SettingError, which says what was expected, unless it holds for every number of these settings."""
+    for name in names:
+        value = getattr(settings, name)
+        if not all(map(holds, value if isinstance(value, tuple) else (value,))):
+            raise SettingError(f"{section}.{name} is {value}, expected {words}")
 
 
 @dataclass(frozen=True)
@@ -98,7 +124,8 @@ def _with(settings: T, path: Sequence[str], text: str, whole: str) -> T:
     try:
         return dataclasses.replace(settings, **{name: new})  # type: ignore[type-var]
     except ValueError as error:
-        raise SettingError(f"{whole}={text}: {error}") from error
+        message = str(error)
+        raise SettingError(message if message.startswith(whole) else f"{whole}={text}: {message}") from error
 
 
 def _first(settings: Any) -> str:

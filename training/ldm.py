@@ -101,6 +101,10 @@ class LdmTask(ConditionedTask):
         """Of the denoiser, a backward pass being two forward ones; a text is one token, its encoder not counted."""
         return 3.0 * _forward_flops(self)
 
+    def tokens_a_window(self) -> int:
+        _, height, width = self.latent_shape
+        return height * width
+
     def blocks(self, module: nn.Module) -> list[nn.Module]:
         return module.backbone.blocks()  # type: ignore[operator, union-attr, no-any-return]
 

@@ -19,6 +19,7 @@ from training.logbook import Entries, Floats, Picture, Sound
 from training.mel import log_mel
 from training.trained import Trained
 from training.vae import VaeTask
+from training.workers import Workers
 
 if TYPE_CHECKING:
     from training.batch import Batch
@@ -52,7 +53,16 @@ class Listener:
     device: str
 
     def entries(self, weights: Mapping[str, Tensor], encode: Encode, step: int) -> Entries:
-        """Return sounds and pictures by name. Raises SettingError if there is nothing to make them of or with."""
+        """Return sounds and pictures by name. Raises SettingError if there is nothing to make them of or with.
+
+        That includes memory: a GPU that training fills has none to spare, which is no reason to end the run.
+        """
+        try:
+            return self._entries(weights, encode, step)
+        except torch.OutOfMemoryError as error:
+            raise SettingError(f"they do not fit into the memory of {self.device} beside the training") from error
+
+    def _entries(self, weights: Mapping[str, Tensor], encode: Encode, step: int) -> Entries:
         gpus = [self.device] if torch.device(self.device).type == "cuda" else []
         with torch.random.fork_rng(devices=gpus), torch.no_grad():
             trained = self._trained(weights, encode, step)
@@ -121,8 +131,17 @@ def spectrogram(samples: Floats, rate_hz: int) -> Picture:
 
 
 def whole(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights on the CPU, put together from the shards of all workers, all of which call it."""
-    return {name: _put_together(value.detach()).cpu() for name, value in weights.items()}
+    """Weights on the CPU of the first worker, put together from the shards of all workers, all of which call it.
+
+    The others get none, and keep no more than one tensor at a time.
+    """
+    kept = Workers.found().first
+    found: dict[str, Tensor] = {}
+    for name, value in weights.items():
+        together = _put_together(value.detach())
+        if kept:
+            found[name] = together.cpu()
+    return found
 
 
 def _put_together(weight: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -106,15 +106,18 @@ class Loop:
                 parts = next(batches)
             figures = self._train(parts)
             self.step += 1
+            self.validation_loss = None
             last = self.step == looping.steps
             if last or self.step % looping.log_every == 0:
                 self._log(figures)
             if last or self.step % looping.validate_every == 0:
-                self._validate()
+                with self._meter.paused():
+                    self._validate()
             if last or self.step % looping.save_every == 0:
                 self._save()
             if looping.sample_every and (last or self.step % looping.sample_every == 0):
-                self._listen()
+                with self._meter.paused():
+                    self._listen()
 
     def _save(self) -> None:
         facts = {} if self.validation_loss is None else {"validation_loss": self.validation_loss}
@@ -178,13 +181,17 @@ class Loop:
         if self.workers.mean((bad.any() | ~norm.isfinite()).float()) == 0:
             return
         names = [track_id for part in parts for track_id in part.track_ids]
-        mine = [name for name, is_bad in zip(names, bad.tolist(), strict=True) if is_bad]
-        all_bad = [name for some in self.workers.gathered(mine) for name in some]  # type: ignore[attr-defined]
-        where = f"the loss of tracks {', '.join(sorted(set(all_bad)))}" if all_bad else "the gradient"
+        found = self._gathered([name for name, is_bad in zip(names, bad.tolist(), strict=True) if is_bad])
+        what = f"the loss of tracks {found}" if found else f"the gradient of tracks {self._gathered(names)}"
         raise DivergedError(
-            f"{where} is not finite in step {self.step + 1} ({turn}): lower optimizing.learning_rate, or look at those"
+            f"{what} is not finite in step {self.step + 1} ({turn}): lower optimizing.learning_rate, or look at those"
             " tracks; the last checkpoint is whole"
         )
+
+    def _gathered(self, names: list[str]) -> str:
+        """Those of all workers."""
+        everybody = self.workers.gathered(names)
+        return ", ".join(sorted({name for some in everybody for name in some}))  # type: ignore[attr-defined]
 
     def _autocast(self) -> Any:
         if self.preset.looping.precision == "fp32":
@@ -194,7 +201,7 @@ class Loop:
     def _log(self, losses: dict[str, Tensor]) -> None:
         synchronize(self.workers.device)
         means = {name: float(self.workers.mean(value.float().mean())) for name, value in losses.items()}
-        speed = self._meter.read(self.preset.task.flops_a_window(), self._matrix_flops, self.workers.size)
+        speed = self._meter.read(self.preset.task, self._matrix_flops, self.workers.size)
         rate = rate_at(self.step - 1, self.preset.looping.steps, self.preset.optimizing)
         memory = {"memory_gib": peak_memory_gib(self.workers.device), "learning_rate": rate}
         self._write({**means, **speed, **memory})
@@ -204,18 +211,27 @@ class Loop:
             self.logbook.write(self.step, entries)
 
     def _validate(self) -> None:
-        """Losses over the valid split with the averaged weights. Without enough windows for a batch there are none."""
-        looping = self.preset.looping
-        batches = self.data.batches("valid", 0, looping.batch_windows, looping.micro_windows)
-        some = islice(batches, math.ceil(looping.validation_windows / looping.batch_windows))
+        """Losses over the valid split with the averaged weights."""
+        some = self._valid_batches()
+        if some is None:
+            self._write({"validation": "there is none: the valid split has too few windows"})
+            return
         self._module.eval()
         averaged = self._average.in_place_of(self._module) if self._average is not None else nullcontext()
         with averaged, self._autocast():
             means = validation_losses(some, self._steps, self._encode, self.workers)
         self._module.train()
-        if means:
-            self.validation_loss = means[f"validation/{self._turns[0].name}/total"]
-            self._write(means)
+        self.validation_loss = means[f"validation/{self._turns[0].name}/total"]
+        self._write(means)
+
+    def _valid_batches(self) -> Iterator[list[Batch]] | None:
+        """``validation_windows`` of the valid split, in parts where it has not even a batch; None without any."""
+        looping = self.preset.looping
+        for windows in (looping.batch_windows, looping.micro_windows * self.workers.size):
+            batches = self.data.batches("valid", 0, windows, looping.micro_windows)
+            if (first := next(batches, None)) is not None:
+                return islice(chain([first], batches), math.ceil(looping.validation_windows / windows))
+        return None
 
     def _listen(self) -> None:
         """Log what the averaged weights make: all workers put them together, and the first makes it while they wait.

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 import torch
 
+from training.task import Task
+
 _MATRIX_SIZE = {"cpu": 1024, "cuda": 8192}
 _TRIALS = 5
 
@@ -22,7 +24,8 @@ def matrix_flops_a_s(device: str, precision: str) -> float:
     """
     size = _MATRIX_SIZE[torch.device(device).type]
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    left = torch.randn(size, size, device=device, dtype=dtype)
+    generator = torch.Generator(device).manual_seed(0)  # the numbers that training draws stay what they were
+    left = torch.randn(size, size, generator=generator, device=device, dtype=dtype)
     best_s = min(_timed(left, device) for _ in range(_TRIALS))
     return 2 * size**3 / best_s
 
@@ -63,13 +66,21 @@ class Meter:
         yield
         self.waited_s += time.perf_counter() - started_s
 
-    def read(self, flops_a_window: float, matrix_flops_a_s: float, workers: int) -> dict[str, float]:
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Time that is no training."""
+        started_s = time.perf_counter()
+        yield
+        self.started_s += time.perf_counter() - started_s
+
+    def read(self, task: Task, matrix_flops_a_s: float, workers: int) -> dict[str, float]:
         """Return the figures since the last reading, of all ``workers`` together, and begin anew."""
         elapsed_s = time.perf_counter() - self.started_s
         rate_hz = self.windows / elapsed_s
         figures = {
             "windows_a_s": rate_hz,
-            "mfu": rate_hz * flops_a_window / (matrix_flops_a_s * workers),
+            "tokens_a_s": rate_hz * task.tokens_a_window(),
+            "mfu": rate_hz * task.flops_a_window() / (matrix_flops_a_s * workers),
             "data_wait_share": self.waited_s / elapsed_s,
         }
         self.windows, self.waited_s, self.started_s = 0, 0.0, time.perf_counter()

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -23,6 +24,7 @@ from training.errors import SettingError, TrainingFailedError
 from training.pack_format import FORMAT, PACK_JSON, UNFINISHED_JSON, Payload, Shard, Statistics
 
 _READ_BYTES = 2**24
+_THREADS = 8
 
 
 class PackError(SettingError):
@@ -56,7 +58,9 @@ class Pack:
         except (OSError, ValueError) as error:
             raise PackError(f"{PACK_JSON} of {location} cannot be read: {error}") from error
         found = document.get("format") if isinstance(document, dict) else None
-        if not isinstance(found, int) or found > FORMAT:
+        if not isinstance(found, int):
+            raise PackError(f"{PACK_JSON} of {location} is damaged or of something else: it names no format of a pack")
+        if found > FORMAT:
             raise PackError(f"the pack at {location} has format {found}, this muze reads up to {FORMAT}: update muze")
         pack = cls(str(location), document)
         try:
@@ -108,17 +112,30 @@ class Pack:
 
     def read_group(self, shard: Shard, group: int, columns: Sequence[str]) -> pa.Table:
         """Read columns of a group. Every page's checksum is compared. Raises DamagedShardError."""
+        return self._read(shard, [group], columns)
+
+    def artists(self, split: str) -> dict[str, str | None]:
+        """Track -> its artist, if one is known, of a split. Reads two columns of every shard, no payload.
+
+        Raises DamagedShardError.
+        """
+        columns = ["track_id", "artist"]
+        with ThreadPoolExecutor(_THREADS, "pack-artists") as threads:  # an object store is slow to answer
+            tables = threads.map(lambda shard: self._read(shard, range(shard.groups), columns), self.shards(split))
+            return {row[0]: row[1] for table in tables for row in zip(*table.to_pydict().values(), strict=True)}
+
+    def _read(self, shard: Shard, groups: Sequence[int], columns: Sequence[str]) -> pa.Table:
         try:
             with self._opened(shard) as source:
                 footer = self._footer(shard, source)
                 file = pq.ParquetFile(
                     source, metadata=footer, pre_buffer=not self._local, page_checksum_verification=True
                 )
-                rows = file.read_row_group(group, list(columns), use_threads=False)
+                rows = file.read_row_groups(list(groups), list(columns), use_threads=False)
         except (OSError, pa.ArrowException, EOFError) as error:
             raise self.damaged(shard, " ".join(str(error).split())) from error
-        if len(rows) != shard.group_sizes[group]:
-            raise self.damaged(shard, f"group {group} has {len(rows)} windows")
+        if len(rows) != shard.group_sizes[list(groups)].sum():
+            raise self.damaged(shard, f"groups {list(groups)} have {len(rows)} windows")
         return rows
 
     def _footer(self, shard: Shard, source: Any) -> Any:
@@ -163,6 +180,30 @@ class Pack:
 
     def _path(self, shard: Shard) -> str:
         return f"{self._root}/{shard.path}"
+
+
+def check_splits(packs: Sequence[Pack], plain: Callable[[str | None], str]) -> None:
+    """Look whether packs that are joined have every track, and every artist, in one split.
+
+    ``plain`` returns an artist's name as it compares with others, empty for nobody. Nothing is read of a single pack,
+    of several ``Pack.artists``. Raises PackError, or DamagedShardError naming a shard.
+    """
+    first: dict[tuple[str, str], tuple[str, str]] = {}
+    clashes: dict[str, dict[str, str]] = {"tracks": {}, "artists": {}}
+    for pack in packs if len(packs) > 1 else ():
+        for split in pack.document["splits"]:
+            for track_id, artist in pack.artists(split).items():
+                for kind, name in (("tracks", track_id), ("artists", plain(artist))):
+                    its_split, location = first.setdefault((kind, name), (split, pack.location))
+                    if name and its_split != split and location != pack.location:
+                        where = f"{name!r}, {its_split} in {location} and {split} in {pack.location}"
+                        clashes[kind].setdefault(name, where)
+    for kind, found in clashes.items():
+        if found:
+            raise PackError(
+                f"the splits of the packs differ: {len(found)} {kind} would be trained on and tested on, such as"
+                f" {next(iter(found.values()))}: pack the snapshots together, with one 'muze pack' and --join"
+            )
 
 
 def _absent(filesystem: Any, root: str, location: str) -> str:

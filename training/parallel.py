@@ -81,7 +81,9 @@ def prepared(module: nn.Module, preset: Preset, workers: Workers) -> list[Step]:
 
 
 def _shard(losses: nn.Module, blocks: list[nn.Module], precision: str) -> None:
-    policy = MixedPrecisionPolicy(param_dtype=torch.bfloat16) if precision == "bf16" else MixedPrecisionPolicy()
+    """Gradients are added up in float32, as DDP does: in bfloat16 small ones would vanish beside large ones."""
+    low = torch.bfloat16 if precision == "bf16" else None
+    policy = MixedPrecisionPolicy(param_dtype=low, reduce_dtype=torch.float32)
     for part in [*blocks, losses]:
         fully_shard(part, mp_policy=policy)
 

@@ -19,6 +19,7 @@ def preset_of(name: str, assignments: Sequence[str] = ()) -> Preset:
     """Return a named preset with ``section.name=value`` applied. SettingError if there is no such name or setting."""
     presets = all_presets()
     if name not in presets:
-        near = get_close_matches(name, presets, n=1, cutoff=0.0)[0]
-        raise SettingError(f"there is no training {name!r}, the nearest is {near!r}: {', '.join(presets)}")
+        near = get_close_matches(name, presets, n=1)
+        hint = f", the nearest is {near[0]!r}" if near else ""
+        raise SettingError(f"there is no training {name!r}{hint}: expected one of {', '.join(presets)}")
     return changed(presets[name](), assignments)

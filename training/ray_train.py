@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from training.errors import DivergedError, TrainingFailedError
+from training.errors import DivergedError, SettingError, TrainingFailedError
 from training.run_folder import Run
 
 if TYPE_CHECKING:
     from training.listening import RendererOf
     from training.loop import Loop
     from training.stream import Stream
+    from training.workers import Workers
 
 FAILED = "failed.txt"
 """What ended a run for good, in words: no new start would help."""
@@ -32,6 +32,11 @@ class Crew:
         """Cores for each worker's arithmetic: its share, where they are on one machine."""
         return max(1, (os.cpu_count() or 1) // self.workers)
 
+    def require_shares(self, windows: int) -> None:
+        """Raise SettingError if the workers cannot share batches of so many windows, as each would find out."""
+        if windows % self.workers:
+            raise SettingError(f"{self.workers} workers cannot share batches of {windows} windows evenly")
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -48,7 +53,7 @@ def train(run: Run, crew: Crew, shown: Shown, text_encoder: str) -> dict[str, An
 
     ``text_encoder`` is where the one that the run names is, on the machine of every worker; empty: where the run says.
     When a worker dies all are started again, three times at most, and go on from the last checkpoint. Raises
-    TrainingFailedError if that does not help or a loss is not finite.
+    TrainingFailedError if that does not help or could not: a loss is not finite, say, or a shard is damaged.
     """
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
@@ -66,9 +71,10 @@ def train(run: Run, crew: Crew, shown: Shown, text_encoder: str) -> dict[str, An
     try:
         trainer.fit()
     except Exception as error:
-        raise TrainingFailedError(f"the workers failed {_NEW_STARTS + 1} times: {_last_line(error)}") from error
-    if (run.folder / FAILED).exists():
-        raise TrainingFailedError((run.folder / FAILED).read_text())
+        otherwise = f"the workers failed {_NEW_STARTS + 1} times: {_last_line(error)}"
+        raise TrainingFailedError(_failure(run) or otherwise) from error
+    if (reason := _failure(run)) is not None:
+        raise TrainingFailedError(reason)
     from training.logbook import read_metrics
 
     figures: dict[str, Any] = {}
@@ -77,8 +83,31 @@ def train(run: Run, crew: Crew, shown: Shown, text_encoder: str) -> dict[str, An
     return figures
 
 
+def _failure(run: Run) -> str | None:
+    """What ended a run for good, if anything has."""
+    failed = run.folder / FAILED
+    return failed.read_text() if failed.exists() else None
+
+
 def _work(config: dict[str, Any]) -> None:
-    """What each worker does."""
+    """What each worker does, unless an earlier start has shown that it would fail again."""
+    from training.workers import Workers
+
+    run: Run = config["run"]
+    if _failure(run) is not None:
+        return
+    workers = Workers.found()
+    try:
+        _train(config, workers)
+    except (SettingError, TrainingFailedError) as error:  # it would come again
+        all_know = workers.size == 1 or isinstance(error, DivergedError)
+        if workers.first or not all_know:
+            (run.folder / FAILED).write_text(str(error))
+        if not all_know:  # the others wait for this one: Ray ends them only if it fails
+            raise
+
+
+def _train(config: dict[str, Any], workers: Workers) -> None:
     import torch
 
     from training.checkpoint import Checkpoints
@@ -86,11 +115,9 @@ def _work(config: dict[str, Any]) -> None:
     from training.loop import Loop
     from training.pack import Pack
     from training.stream import Stream
-    from training.workers import Workers
 
     torch.set_num_threads(config["threads"])
     run: Run = config["run"]
-    workers = Workers.found()
     packs = [Pack.open(pack) for pack in run.packs]
     preset = fitted(run.preset, packs[0].payload, config["text_encoder"])
     stream = Stream(packs, workers, preset.looping.seed, preset.task.conditions)
@@ -100,9 +127,6 @@ def _work(config: dict[str, Any]) -> None:
         if workers.first:
             _show(loop, run, stream, config["shown"])
         loop.run()
-    except TrainingFailedError as error:  # it would come again
-        if workers.first or not isinstance(error, DivergedError):
-            (Path(run.folder) / FAILED).write_text(str(error))
     finally:
         if loop.logbook is not None:
             loop.logbook.close()

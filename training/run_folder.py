@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from training.config import Preset
 from training.errors import SettingError
@@ -51,11 +52,20 @@ class Run:
 
     @classmethod
     def read(cls, folder: Path) -> "Run":
-        """Read a run. Raises SettingError if there is none in the folder."""
+        """Read a run. Raises SettingError if there is none in the folder, or if it is damaged."""
         path = folder / MANIFEST
         if not path.is_file():
             raise SettingError(f"there is no run in {str(folder)!r}: expected a folder that muze train has written")
-        said = json.loads(path.read_text())
+        try:
+            return cls._of(folder, json.loads(path.read_text()))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            why = f"{type(error).__name__}: {error}"
+            raise SettingError(
+                f"the run in {str(folder)!r} is damaged, {MANIFEST} is not what was written: {why}"
+            ) from error
+
+    @classmethod
+    def _of(cls, folder: Path, said: dict[str, Any]) -> "Run":
         payload, statistics = said.get("payload"), said.get("statistics")
         return cls(
             folder,
@@ -110,18 +120,27 @@ def begin(run: Run, resume: bool) -> Run:
 
 
 def _merged(earlier: Run, wanted: Run) -> tuple[str, ...]:
-    """The settings of the earlier run with the new ones, which may be the same or harmless."""
-    new = [assignment for assignment in wanted.assignments if assignment not in earlier.assignments]
-    harmful = [assignment for assignment in new if not _may_change(assignment)]
+    """The settings of the earlier run with the new ones, which may be the same or harmless: the last of each counts."""
+    was, wished = _by_name(earlier.assignments), _by_name(wanted.assignments)
+    harmful = [text for name, text in wished.items() if not _may_change(text) and was.get(name) != text]
     if harmful:
         raise SettingError(
             f"a resumed run keeps its settings, got {', '.join(harmful)}: only {', '.join(_MAY_CHANGE)} may change"
         )
-    return (*earlier.assignments, *new)
+    new = {name: text for name, text in wished.items() if _may_change(text)}
+    return (*(text for text in earlier.assignments if _name(text) not in new), *new.values())
+
+
+def _by_name(assignments: Sequence[str]) -> dict[str, str]:
+    return {_name(assignment): assignment for assignment in assignments}
+
+
+def _name(assignment: str) -> str:
+    return assignment.split("=")[0].strip()
 
 
 def _may_change(assignment: str) -> bool:
-    return assignment.split("=")[0].strip() in _MAY_CHANGE
+    return _name(assignment) in _MAY_CHANGE
 
 
 def packs_of(text: Sequence[str]) -> tuple[str, ...]:

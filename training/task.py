@@ -48,6 +48,10 @@ class Task(ABC):
     def flops_a_window(self) -> float:
         """Floating-point operations of a forward and backward pass of one window, for MFU."""
 
+    @abstractmethod
+    def tokens_a_window(self) -> int:
+        """What a model predicts of a window: codec tokens, positions of latents, or frames of log-mels."""
+
     def blocks(self, module: nn.Module) -> list[nn.Module]:  # noqa: ARG002 - for tasks that have any
         """The parts that are sharded, checkpointed and compiled one by one: transformer or ResNet blocks."""
         return []

@@ -142,6 +142,9 @@ class VaeTask(Task):
         vae, judge = _forward_flops(self)
         return 4.0 * vae + 8.0 * judge if self.discriminator_weight else 3.0 * vae
 
+    def tokens_a_window(self) -> int:
+        return self.window_frames
+
     def blocks(self, module: nn.Module) -> list[nn.Module]:
         return _parts(module).vae.blocks()
 

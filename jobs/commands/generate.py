@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from jobs.extras import require
-from jobs.generating.output import json_path, write
-from jobs.generating.request import Request
+from jobs.generating.output import json_path, require_writable, write
+from jobs.generating.request import MAX_DURATION_S, TEMPI_BPM, Request
 from jobs.generating.vocoders import HELP
 from jobs.trained_runs import CHECKPOINT_HELP
 from jobs.weights import use_store
@@ -28,12 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint", default="best", metavar="STEP|last|best", help=CHECKPOINT_HELP)
     parser.add_argument("--out", required=True, metavar="FILE.wav", help="the sound; FILE.json is written beside it")
     parser.add_argument("--prompt", metavar="TEXT", help="what it should be like (default: the model decides)")
-    parser.add_argument("--duration", type=float, metavar="S", help="seconds (default: those of a window of the packs)")
+    longest = f"{MAX_DURATION_S:g} at most"
+    parser.add_argument("--duration", type=float, metavar="S", help=f"seconds, {longest} (default: those of a window)")
     parser.add_argument("--template", metavar="T", help=f"sections, one after another: {', '.join(TEMPLATES)}")
     parser.add_argument("--style-of", metavar="ARTIST|FILE", help="the voice of an artist of the packs, or of a file")
     parser.add_argument("--lyrics", metavar="TEXT", help="what is sung, from the start, for models that know phonemes")
     parser.add_argument("--language", default="en", metavar="CODE", help="of the lyrics (default: en)")
-    parser.add_argument("--tempo", type=float, metavar="BPM", help="beats a minute")
+    parser.add_argument("--tempo", type=float, metavar="BPM", help="beats a minute, {:g} to {:g}".format(*TEMPI_BPM))
     parser.add_argument("--key", metavar="KEY", help="such as 'C major' or 'F# minor'")
     parser.add_argument("--genre", metavar="G", help="as the dataset names it")
     parser.add_argument("--continue-from", metavar="FILE", help="audio that a language model goes on from")
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, metavar="N", help="of diffusion (default: 50)")
     parser.add_argument("--sampler", metavar="S", help="euler, ddim, ddpm or dpm-solver (default: by the objective)")
     parser.add_argument("--temperature", type=float, metavar="X", help="of tokens; 0: the likeliest (default: 1)")
-    parser.add_argument("--top-k", type=int, metavar="N", help="of the N likeliest tokens (default: 250)")
+    parser.add_argument("--top-k", type=int, metavar="N", help="of the N likeliest tokens; 0: of all (default: 250)")
     parser.add_argument("--top-p", type=float, metavar="X", help="of those that together have this probability")
     parser.add_argument("--candidates", type=int, default=1, metavar="N", help="make N, take what fits best by CLAP")
     parser.add_argument("--vocoder", metavar="V", help=HELP)
@@ -60,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
     names = [field.name for field in dataclasses.fields(Request) if field.name != "run"]
     try:
         request = Request(run=args.run_folder, **{name: getattr(args, name) for name in names})
+        require_writable(Path(request.out))
         piece = perform(request)
     except SettingError as error:
         raise BadArgumentError(str(error)) from error

@@ -9,6 +9,7 @@ import argparse
 import json
 import math
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from jobs.tables import readable_bytes, render
@@ -54,8 +55,18 @@ def run(args: argparse.Namespace) -> int:
     request = _request(args)
     sources = [_source(args.dataset, args.snapshot), *(_joined(text) for text in args.join)]
     document = write_pack(sources, request, args.out, lambda words: print(words, file=sys.stderr, flush=True))
+    if empty := _empty(document, sources):
+        remedy = "pack a snapshot that was made with other shares or another --seed, or of more artists"
+        print(f"muze pack: there is no window in {' and '.join(empty)}: {remedy}", file=sys.stderr)
     print(json.dumps(_report(document, args.out)) if args.json else _text(document, args.out))
     return 0
+
+
+def _empty(document: dict[str, Any], sources: Sequence[Any]) -> list[str]:
+    """Splits without a window that a snapshot has a share for."""
+    shares = [source.snapshot.document["split"]["shares"] for source in sources]
+    splits = document["splits"].items()
+    return [name for name, split in splits if not split["windows"] and any(share[name] for share in shares)]
 
 
 def _request(args: argparse.Namespace) -> Any:
@@ -113,7 +124,7 @@ def _report(document: dict[str, Any], out: str) -> dict[str, Any]:
 def _text(document: dict[str, Any], out: str) -> str:
     rows = _rows(document)
     shape = " x ".join(map(str, document["payload"]["shape"]))
-    left_out = [f"{count} tracks {why} left out" for why, count in document["left_out"].items()]
+    left_out = [f"left out: {count} tracks {why}" for why, count in document["left_out"].items()]
     head = f"{out}: windows of {document['window_s']:g} s, {document['payload']['name']} {shape}"
     table = render(tuple(rows[0]), [row | {"bytes": readable_bytes(row["bytes"])} for row in rows])
     return "\n".join([head, "", table, *left_out])

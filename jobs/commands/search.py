@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     query = parser.add_mutually_exclusive_group(required=True)
     query.add_argument("--text", metavar="TEXT", help="words that describe the sound; with --by clap")
     query.add_argument("--audio", metavar="FILE", help="an audio file or URL")
-    query.add_argument("--track", metavar="ID", help="a track_id of the dataset, or the beginning of one")
+    query.add_argument("--track", metavar="ID", help="a track_id or its first four characters or more, or a file")
     parser.add_argument("--by", choices=tuple(SPACES), default="clap", help="which embeddings (default: clap)")
     parser.add_argument("-k", type=int, default=10, metavar="N", help="how many tracks (default: 10)")
     parser.add_argument(

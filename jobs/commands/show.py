@@ -21,12 +21,11 @@ from jobs.pictures.track_png import png_of
 from pipeline.dataset import Dataset, open_dataset
 from pipeline.errors import BadArgumentError
 from pipeline.reasons import Refused
-from pipeline.track_names import tracks_named
+from pipeline.track_names import MIN_ID_CHARACTERS, tracks_named
 from pipeline.track_rows import track_rows
 
 EXAMPLE = 'muze show dataset "Night Ferry.ogg" --out ferry.html'
 _SUFFIXES = (".html", ".png")
-_MIN_ID_CHARACTERS = 4
 _SHOWN_IDS = 3
 
 
@@ -75,10 +74,10 @@ def _check_installed(package: str) -> None:
 
 
 def _track_id(dataset: Dataset, name: str) -> str:
-    found = tracks_named(dataset, name, min_id_characters=_MIN_ID_CHARACTERS)
+    found = tracks_named(dataset, name, min_id_characters=MIN_ID_CHARACTERS)
     if len(found) == 1:
         return found[0]
-    expected = f"expected a track_id, its first {_MIN_ID_CHARACTERS} characters or more, or a file of the dataset"
+    expected = f"expected a track_id, its first {MIN_ID_CHARACTERS} characters or more, or a file of the dataset"
     if not found:
         raise BadArgumentError(f"no track is called {name!r}: {expected}; 'muze query' lists them")
     some = ", ".join(found[:_SHOWN_IDS]) + (" ..." if len(found) > _SHOWN_IDS else "")

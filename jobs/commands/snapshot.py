@@ -6,15 +6,17 @@ same, on one side; it depends on the seed, and adding music moves no artist from
 
 import argparse
 import json
+import sys
 from typing import Any
 
 from jobs.tables import readable_bytes, render
 from pipeline.dataset import Dataset, open_dataset
-from pipeline.errors import BadArgumentError
-from pipeline.snapshot import Snapshot, create_snapshot, load_snapshot, snapshot_names
+from pipeline.errors import BadArgumentError, BuildFailedError
+from pipeline.snapshot import FOLDER, Snapshot, create_snapshot, load_snapshot, snapshot_names
 
 EXAMPLE = "muze snapshot create dataset 2026-11"
 _SPLITS = ("train", "valid", "test")
+_COLUMNS = ("name", "created_at", "tracks", *_SPLITS, "bytes")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +38,7 @@ def run(args: argparse.Namespace) -> int:
         raise BadArgumentError(f"snapshot {args.action} needs a name: muze snapshot {args.action} DATASET NAME")
     if args.action == "create":
         snapshot = create_snapshot(dataset, args.name, args.seed, shares(args.split))
+        _warn_of_empty_splits(snapshot)
     else:
         snapshot = load_snapshot(dataset, args.name)
     print(json.dumps(snapshot.document) if args.json else _text(snapshot))
@@ -53,16 +56,44 @@ def shares(text: str) -> dict[str, float]:
     return {name: part / sum(parts) for name, part in zip(_SPLITS, parts, strict=True)}
 
 
+def _warn_of_empty_splits(snapshot: Snapshot) -> None:
+    wanted = [name for name, share in snapshot.document["split"]["shares"].items() if share > 0]
+    empty = [name for name in wanted if not snapshot.split[name]]
+    if empty and len(empty) < len(wanted):
+        remedy = "make another one with other shares (--split), another --seed, or more artists"
+        print(f"muze snapshot: no track fell to {' and '.join(empty)}: {remedy}", file=sys.stderr)
+
+
 def _list(dataset: Dataset, as_json: bool) -> int:
-    rows = [_summary(load_snapshot(dataset, name)) for name in snapshot_names(dataset)]
+    """Return 1 if a snapshot is damaged; the others are shown all the same."""
+    rows = [_row(dataset, name) for name in snapshot_names(dataset)]
     if as_json:
         print(json.dumps(rows))
     elif rows:
-        readable = [row | {"bytes": readable_bytes(row["bytes"])} for row in rows]
-        print(render(tuple(rows[0]), readable))
+        print(render(_COLUMNS, [_readable(row) for row in rows]))
     else:
         print("no snapshots")
-    return 0
+    return 1 if any("damaged" in row for row in rows) else 0
+
+
+def _row(dataset: Dataset, name: str) -> dict[str, Any]:
+    """The summary of a snapshot; of a damaged one nothing but its name, and under ``damaged`` its file."""
+    try:
+        return _summary(load_snapshot(dataset, name))
+    except BuildFailedError as error:
+        file = f"{FOLDER}/{name}.json"
+        print(f"muze snapshot: {file}: {error}", file=sys.stderr)
+        return dict.fromkeys(_COLUMNS) | {"name": name, "damaged": file}
+
+
+def _readable(row: dict[str, Any]) -> dict[str, Any]:
+    if "damaged" in row:
+        return row | {"created_at": f"damaged: {row['damaged']}"}
+    return row | {"created_at": _moment(row["created_at"]), "bytes": readable_bytes(row["bytes"])}
+
+
+def _moment(iso: str) -> str:
+    return iso[:19].replace("T", " ")
 
 
 def _summary(snapshot: Snapshot) -> dict[str, Any]:
@@ -85,4 +116,4 @@ def _text(snapshot: Snapshot) -> str:
         for name, facts in snapshot.document["fragments"].items()
     ]
     head = f"{snapshot.name}: {summary['tracks']} tracks ({counts}), {readable_bytes(summary['bytes'])}"
-    return "\n".join([f"{head}, of {snapshot.created_at[:19]}", "", render(tuple(fragments[0]), fragments)])
+    return "\n".join([f"{head}, of {_moment(snapshot.created_at)}", "", render(tuple(fragments[0]), fragments)])

@@ -1,6 +1,13 @@
 """Train a model on packs.
 
-TRAINING is a named preset; ``--set`` changes one of its settings. A run that was killed goes on where it was with
+TRAINING is a named preset:
+
+  VAEs                   vae-44k, vae-tiny, and of published sizes vae-8, vae-32, vae-64, vae-128, vae-heavy
+  latent diffusion       ldm, ldm-tiny, and of published sizes ldm-256, ldm-320, ldm-512, ldm-768
+  diffusion transformer  dit-s, dit-b, dit-l, dit-tiny
+  codec language models  codec-lm-a, codec-lm-b, codec-lm-tiny
+
+``--set`` changes one of its settings. A run that was killed goes on where it was with
 ``--resume``, on any number of workers. Before it starts it says how large the model is and what its state needs.
 
 At the end of a training of a VAE its best checkpoint becomes a weight in the store, vae-NAME: a recipe that names it
@@ -21,10 +28,11 @@ from jobs.trained_runs import text_encoder_of
 from jobs.vae_delivery import delivery_of
 from jobs.weights import use_store
 from pipeline.errors import BadArgumentError
+from pipeline.splits import normalised_artist
 from training.config import Preset
 from training.errors import SettingError
 from training.fit import fitted
-from training.pack import Pack
+from training.pack import Pack, check_splits
 from training.presets import preset_of
 from training.ray_train import Crew, Shown, train
 from training.run_folder import Run, begin, begun, packs_of
@@ -37,7 +45,7 @@ _WORKER_MEMORY_GIB = 1.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("training", metavar="TRAINING", help="name of a preset, such as vae-44k, ldm or codec-lm-b")
+    parser.add_argument("training", metavar="TRAINING", help="name of a preset, see above")
     parser.add_argument("--data", action="append", metavar="PACK", help="a pack; repeat to join several")
     parser.add_argument("--out", metavar="RUN", help="folder of the run")
     parser.add_argument(
@@ -70,7 +78,9 @@ def run(args: argparse.Namespace) -> int:
         use_store(args.weights)
         wanted = _wanted(args, data)
         delivery = delivery_of(wanted, args.encoder_name)
-        text_encoder = text_encoder_of(begun(wanted).preset.task)
+        known, crew = begun(wanted), Crew(args.workers, args.gpus)
+        text_encoder = text_encoder_of(known.preset.task)
+        _require_startable(known, crew, known is wanted)
         started = begin(wanted, args.resume)
     except SettingError as error:
         raise BadArgumentError(str(error)) from error
@@ -79,8 +89,7 @@ def run(args: argparse.Namespace) -> int:
     from pipeline.ray_session import ray_session
 
     with ray_session(args.address, _WORKER_MEMORY_GIB):
-        crew, shown = Crew(args.workers, args.gpus), Shown(training_renderer_of, args.wandb)
-        figures = train(started, crew, shown, text_encoder)
+        figures = train(started, crew, Shown(training_renderer_of, args.wandb), text_encoder)
     document = {"run": str(started.folder), **needs, "figures": figures}
     if delivery is not None:
         replace(delivery, run=started).deliver()
@@ -106,7 +115,9 @@ def _data(args: argparse.Namespace) -> "Stream":
         require("wandb", "wandb", "--wandb")
     from training.stream import Stream  # imports torch
 
-    return Stream([Pack.open(place) for place in packs_of(args.data)])
+    packs = [Pack.open(place) for place in packs_of(args.data)]
+    check_splits(packs, normalised_artist)
+    return Stream(packs)
 
 
 def _wanted(args: argparse.Namespace, data: "Stream") -> Run:
@@ -126,6 +137,16 @@ def _best(run: str | None) -> str | None:
     if best is None:
         raise SettingError(f"the run in {run!r} has no checkpoint yet: train it longer, or leave out --init-from")
     return str(best.absolute())
+
+
+def _require_startable(run: Run, crew: Crew, is_new: bool) -> None:
+    """Raise SettingError for what every worker would find out only when it has started."""
+    crew.require_shares(run.preset.looping.batch_windows)
+    if is_new and run.init_from is not None:
+        from training.init_from import require_same_model  # imports torch
+
+        assert run.payload is not None
+        require_same_model(fitted(run.preset, run.payload), Path(run.init_from))
 
 
 def _in_words(needs: dict[str, Any]) -> str:

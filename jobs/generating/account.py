@@ -12,6 +12,7 @@ from featurizers.weights import WEIGHTS, is_there, model_id
 from jobs.generating import heard
 from jobs.generating.request import Request, reads_prompts
 from training.conditioned import ConditionedTask
+from training.fit import fitted
 from training.generating.templates import Section
 from training.generating.wish import Wish
 from training.ldm import LdmTask
@@ -94,7 +95,7 @@ def _model(trained: Trained) -> dict[str, Any]:
             "set": list(run.assignments),
             "packs": list(run.packs),
             "checkpoint": trained.checkpoint.name,
-            "settings": asdict(run.preset),
+            "settings": asdict(fitted(run.preset, payload)),  # which names the text encoder, not the folder it is in
         },
         "payload": asdict(payload),
         "statistics": asdict(trained.statistics) if trained.statistics is not None else None,

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from featurizers.audio import Samples
 from jobs.generating import heard
+from pipeline.errors import BadArgumentError
 
 FULL_SCALE = 32767
 
@@ -18,17 +20,29 @@ def json_path(out: Path) -> Path:
     return out.with_suffix(".json")
 
 
+def require_writable(out: Path) -> None:
+    """Raise BadArgumentError if a WAV, and its JSON, cannot be written there: no folder is made for them."""
+    for path in (out, json_path(out)):
+        if path.is_dir():
+            raise BadArgumentError(f"--out {str(out)!r}: {str(path)!r} is a folder, give the name of a file")
+    try:
+        # as long a name as the partial file's
+        with tempfile.NamedTemporaryFile(dir=out.parent, prefix=f".{out.name}"):
+            pass
+    except OSError as error:
+        raise BadArgumentError(f"cannot write --out {str(out)!r}: {error.strerror}") from error
+
+
 def write(out: Path, samples: Samples, rate_hz: int, document: dict[str, Any]) -> dict[str, Any]:
     """Write 16-bit PCM, each file whole or not at all, and return the JSON as written.
 
     The JSON comes last and goes first: where there is one, the WAV is the one that it speaks of. What is louder than
-    full scale is turned down as a whole, by ``gain``; nothing is clipped.
+    full scale is turned down as a whole, by ``gain``; nothing is clipped. The folder has to be there.
     """
     import soundfile
 
     peak = float(np.abs(samples).max(initial=0.0))
     gain = 1.0 / peak if peak > 1 else 1.0
-    out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.partial")
     quantised = np.rint(samples.T.astype(np.float64) * gain * FULL_SCALE).astype(np.int16)
     soundfile.write(partial, quantised, rate_hz, subtype="PCM_16", format="WAV")

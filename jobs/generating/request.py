@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,9 @@ from training.errors import SettingError
 from training.generating.how import How
 from training.ldm import LdmTask
 from training.task import Task
+
+MAX_DURATION_S = 3600.0
+TEMPI_BPM = (20.0, 400.0)
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,12 @@ class Request:
         """Raise SettingError for what no run could do."""
         if Path(self.out).suffix.lower() != ".wav":
             raise SettingError(f"--out is {self.out!r}: expected a name that ends in .wav")
-        for name, value in (("duration", self.duration), ("tempo", self.tempo)):
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise SettingError(f"--{name} is {value:g}: expected more than 0")
+        if self.duration is not None and not 0 < self.duration <= MAX_DURATION_S:
+            limits = f"more than 0, and {MAX_DURATION_S:g} s at most"
+            raise SettingError(f"--duration is {self.duration:g}: expected {limits}")
+        slowest, fastest = TEMPI_BPM
+        if self.tempo is not None and not slowest <= self.tempo <= fastest:
+            raise SettingError(f"--tempo is {self.tempo:g}: expected {slowest:g} to {fastest:g} bpm")
         if self.candidates < 1:
             raise SettingError(f"--candidates is {self.candidates}: expected 1 or more")
         if self.candidates > 1 and not self.prompt:
@@ -57,7 +62,7 @@ class Request:
 
     @property
     def how(self) -> How:
-        """How to sample."""
+        """How to sample. Raises SettingError that names the option."""
         given = {
             "steps": self.steps,
             "guidance": self.cfg,
@@ -66,7 +71,11 @@ class Request:
             "top_k": self.top_k,
             "top_p": self.top_p,
         }
-        return How(seed=self.seed, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # each is of its field's type
+        try:
+            return How(seed=self.seed, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # each is of its field's type
+        except SettingError as error:
+            setting, _, what = str(error).partition(" ")
+            raise SettingError(f"--{_OPTIONS.get(setting, setting)} {what}") from error
 
     def check(self, task: Task, training: str) -> None:
         """Raise SettingError for an option that a model of this task cannot use."""
@@ -96,6 +105,9 @@ def _diffuses(task: Task) -> bool:
 def _speaks(task: Task) -> bool:
     return isinstance(task, CodecLmTask)
 
+
+_OPTIONS = {"guidance": "cfg", "top_k": "top-k", "top_p": "top-p"}
+"""Settings of ``How`` whose option has another name."""
 
 _USABLE: dict[str, Callable[[Task], bool]] = {
     "steps": _diffuses,

@@ -142,7 +142,7 @@ def _plan_tracks(
         elif not len(starts := plan.cutting.starts(frames[track_id], sections.get(track_id, ()))):
             plan.left_out["shorter than a window"] += 1
         elif not splits.claim(track_id):
-            plan.left_out["that an earlier snapshot has"] += 1
+            plan.left_out["packed already, from a snapshot named before"] += 1
         else:
             chosen.append(Planned(track_id, splits.of_track[track_id], first, starts))
             plan.rights[rights or ""] += 1

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.dataset import Dataset
+from pipeline.errors import BadArgumentError
 from pipeline.snapshot import Snapshot
 from pipeline.splits import normalised_artist
 from pipeline.views import open_views
@@ -60,7 +61,7 @@ class Splits:
     """The split of every track, over several snapshots.
 
     What an earlier snapshot says of a track or of its artist holds for the later ones: else what a model learns from
-    one would be what it is tested on in the other.
+    one would be what it is tested on in the other. A later one may know whose a track is that an earlier one does not.
     """
 
     def __init__(self) -> None:
@@ -69,17 +70,33 @@ class Splits:
         self._taken: set[str] = set()
 
     def add(self, source: Source, tracks: pa.Table) -> None:
+        """Decide for the tracks of the next snapshot.
+
+        Raises BadArgumentError if it says of tracks that earlier ones have in two splits that they are by one artist.
+        """
         own = {track_id: split for split, track_ids in source.snapshot.split.items() for track_id in track_ids}
         artists = [normalised_artist(artist) for artist in tracks["artist"].to_pylist()]
         rows = list(zip(tracks[TRACK_ID].to_pylist(), artists, strict=True))
-        found = {
-            track_id: self.of_track.get(track_id) or self._of_artist.get(artist) or own[track_id]
-            for track_id, artist in rows
-        }
-        self.of_track |= found
+        self._learn(source, {track_id: artist for track_id, artist in rows if artist and track_id in self.of_track})
         for track_id, artist in rows:
-            if artist:
-                self._of_artist.setdefault(artist, found[track_id])
+            if track_id not in self.of_track:
+                self.of_track[track_id] = self._of_artist.get(artist) or own[track_id]
+                if artist:
+                    self._of_artist.setdefault(artist, self.of_track[track_id])
+
+    def _learn(self, source: Source, artists: Mapping[str, str]) -> None:
+        """Have the artists of tracks that are decided go where these are."""
+        clashes: dict[str, str] = {}
+        for track_id, artist in artists.items():
+            split = self.of_track[track_id]
+            if (other := self._of_artist.setdefault(artist, split)) != split:
+                clashes.setdefault(artist, f"track {track_id} in {split} and others in {other}")
+        if clashes:
+            artist, where = next(iter(clashes.items()))
+            raise BadArgumentError(
+                f"artists of {source.name} are in two splits of the snapshots before it, {len(clashes)} in all, such as"
+                f" {artist!r} with {where}: pack {source.name} first, and join the others to it"
+            )
 
     def claim(self, track_id: str) -> bool:
         """Take a track; False if it is taken."""

@@ -159,7 +159,7 @@ def _finished(storage: Storage, out: str) -> dict[str, Any] | None:
     try:
         document = json.loads(storage.read(PACK_JSON))
         return document if document["request"] is not None else None
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise BadArgumentError(f"--out {out!r} holds a {PACK_JSON} that is none of ours: {error!r}") from error
@@ -187,7 +187,7 @@ def _refuse_strangers(storage: Storage, out: str) -> None:
 @contextmanager
 def _scratch(storage: Storage, out: str) -> Iterator[Path]:
     """A folder for what is sorted, on the disk of the pack if that is local; one run at a time."""
-    storage.write_json(UNFINISHED_JSON, {})
+    _mark_unfinished(storage, out)
     if not storage.local:
         with tempfile.TemporaryDirectory(prefix="muze-pack-") as folder:
             yield Path(folder)
@@ -202,6 +202,13 @@ def _scratch(storage: Storage, out: str) -> Iterator[Path]:
     except filelock.Timeout as error:
         raise BadArgumentError(f"another 'muze pack' is writing to --out {out!r}") from error
     shutil.rmtree(top)
+
+
+def _mark_unfinished(storage: Storage, out: str) -> None:
+    try:
+        storage.write_json(UNFINISHED_JSON, {})
+    except OSError as error:
+        raise BadArgumentError(f"cannot write --out {out!r}: {error.strerror or error}") from error
 
 
 def _clear(storage: Storage) -> None:

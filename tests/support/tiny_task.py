@@ -22,6 +22,8 @@ class Denoise(Task):
     rival: bool = False
     poison: int = -1
     """Position of a window whose loss is not finite."""
+    chance: float = 0.0
+    """Of more noise, from the generator of the process."""
     payload = "mel"
 
     def build(self) -> nn.Module:
@@ -37,7 +39,7 @@ class Denoise(Task):
     def _turn(self, name: str) -> Turn:
         def losses(module: nn.Module, batch: Batch, draws: Draws) -> dict[str, Tensor]:
             clean = batch.payload.flatten(1)
-            noisy = clean + 0.1 * draws.normal(name, (4,))
+            noisy = clean + 0.1 * draws.normal(name, (4,)) + self.chance * torch.rand(4)
             error = (module[name](noisy) - clean).square().mean(dim=1)
             return {"total": torch.where(batch.positions == self.poison, torch.nan, error), "error": error}
 
@@ -45,6 +47,9 @@ class Denoise(Task):
 
     def flops_a_window(self) -> float:
         return 6.0 * 2 * 4 * self.width
+
+    def tokens_a_window(self) -> int:
+        return 4
 
     def blocks(self, module: nn.Module) -> list[nn.Module]:
         return [module["model"][0], module["model"][2]]

@@ -4,6 +4,9 @@ Both are zero for equal distributions and compare only with values of the same e
 about as many vectors. Everything is computed in 64 bits, and nothing is drawn at random.
 """
 
+from collections.abc import Iterator
+from itertools import product
+
 import numpy as np
 import numpy.typing as npt
 
@@ -16,6 +19,8 @@ MIN_VECTORS = 2
 _KAD_SCALE = 100.0
 _KAD_EPSILON = 1e-8  # keeps the kernel defined where all vectors of the reference are the same
 _BLOCK_VECTORS = 1024
+_DIGIT_BITS = 16
+_DIGIT_MASK = 2**_DIGIT_BITS - 1
 
 
 def frechet_distance(reference: Array, other: Array) -> float:
@@ -44,7 +49,8 @@ def kernel_distance(reference: Array, other: Array) -> float:
     100 times the unbiased estimate of the squared maximum mean discrepancy under a Gaussian kernel as wide as the
     median distance of two vectors of the reference: Chung et al., "KAD: No More FAD! An effective and efficient
     evaluation metric for audio generation" (2025), scaled as in its authors' toolkit. Being unbiased, it may be below
-    zero for sets that are alike. Raises ValueError for sets that do not fit together.
+    zero for sets that are alike. Beside the two sets in 64 bits it takes about 50 MiB of memory, however many vectors
+    they have, but time that grows with the square. Raises ValueError for sets that do not fit together.
     """
     one, two = _doubles(reference, other)
     one, two = one - one.mean(axis=0), two - one.mean(axis=0)  # only distances count, and small numbers keep digits
@@ -74,16 +80,41 @@ def _factor(vectors: Doubles) -> Doubles:
 
 
 def _median_distance(vectors: Doubles) -> float:
-    """Of all pairs; the lower of the two in the middle if there are two, as in the toolkit."""
-    squares = _squared_distances(vectors, vectors)[np.triu_indices(len(vectors), k=1)]
-    middle = (len(squares) - 1) // 2
-    return float(np.sqrt(np.partition(squares, middle)[middle]))
+    """Of all pairs; the lower of the two in the middle if there are two, as in the toolkit.
+
+    It is exact, and its memory that of a few tiles, about 50 MiB, however many vectors there are: numbers that are
+    not negative are in the order of their bits, and those of the median are counted out from the highest to the lowest,
+    sixteen at a time, for which the distances are computed again.
+    """
+    rank = (len(vectors) * (len(vectors) - 1) // 2 - 1) // 2  # of the median, among those that begin with ``found``
+    found = 0
+    for shift in (48, 32, 16, 0):
+        counts = np.zeros(2**_DIGIT_BITS, np.int64)
+        for squares in _pairs(vectors):
+            heads = squares.view(np.uint64) >> np.uint64(shift)
+            chosen = heads[heads >> np.uint64(_DIGIT_BITS) == found]
+            counts += np.bincount((chosen & np.uint64(_DIGIT_MASK)).astype(np.int64), minlength=len(counts))
+        ends = np.cumsum(counts)
+        digit = int(np.searchsorted(ends, rank, side="right"))
+        rank -= int(ends[digit] - counts[digit])
+        found = found << _DIGIT_BITS | digit
+    return float(np.sqrt(np.array(found, np.uint64).view(np.float64)))
+
+
+def _pairs(vectors: Doubles) -> Iterator[Doubles]:
+    """The squared distance of each two vectors once, tile by tile."""
+    for first in range(0, len(vectors), _BLOCK_VECTORS):
+        rows = vectors[first : first + _BLOCK_VECTORS]
+        yield _squared_distances(rows, rows)[np.triu_indices(len(rows), k=1)]
+        for second in range(first + _BLOCK_VECTORS, len(vectors), _BLOCK_VECTORS):
+            yield _squared_distances(rows, vectors[second : second + _BLOCK_VECTORS]).ravel()
 
 
 def _kernel_sum(one: Doubles, two: Doubles, exponent: float) -> float:
-    """The kernel of each vector with each, summed block by block: memory for all would grow with the square."""
-    blocks = (one[first : first + _BLOCK_VECTORS] for first in range(0, len(one), _BLOCK_VECTORS))
-    return float(sum(np.exp(-exponent * _squared_distances(block, two)).sum() for block in blocks))
+    """The kernel of each vector with each, summed tile by tile: memory for all would grow with the square."""
+    starts = product(range(0, len(one), _BLOCK_VECTORS), range(0, len(two), _BLOCK_VECTORS))
+    tiles = ((one[row : row + _BLOCK_VECTORS], two[column : column + _BLOCK_VECTORS]) for row, column in starts)
+    return float(sum(np.exp(-exponent * _squared_distances(*tile)).sum() for tile in tiles))
 
 
 def _squared_distances(one: Doubles, two: Doubles) -> Doubles:

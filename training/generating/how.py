@@ -1,5 +1,6 @@
 """How a model is sampled: what differs between kinds of models is left alone by those that do not need it."""
 
+import math
 from dataclasses import dataclass
 
 from training.errors import SettingError
@@ -24,11 +25,13 @@ class How:
     """Of the fewest likeliest tokens that together have this probability."""
 
     def __post_init__(self) -> None:
-        """Raise SettingError for what cannot be."""
+        """Raise SettingError for what cannot be, which begins with the name of the setting."""
         if self.steps < 1:
             raise SettingError(f"steps is {self.steps}, expected 1 or more")
-        if self.temperature < 0:
-            raise SettingError(f"temperature is {self.temperature}, expected 0 or more")
+        if not math.isfinite(self.guidance):
+            raise SettingError(f"guidance is {self.guidance}, expected a finite number")
+        if not 0 <= self.temperature < math.inf:
+            raise SettingError(f"temperature is {self.temperature}, expected 0 or more, and finite")
         if self.top_k < 0:
             raise SettingError(f"top_k is {self.top_k}, expected 0 or more")
         if not 0 < self.top_p <= 1:

@@ -15,7 +15,7 @@ from training.draws import Draws
 from training.errors import SettingError
 from training.generating.how import How
 from training.ldm import LdmTask, guided_model
-from training.objectives import OBJECTIVES
+from training.objectives import OBJECTIVES, TIMES, Stepwise
 from training.samplers import SAMPLERS
 from training.token_sampling import Sampling
 from training.trained import Trained
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 LEAST_LATENTS = 2
 """A decoder needs so many frames of latents."""
+_WINDOWS = 1 << 40
+"""Windows of tokens draw other numbers than the one before; there are fewer sections and wishes than that."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,14 @@ def make(trained: Trained, batch: Batch, frames: int, how: How, before: Tensor |
 
 
 def sampler_name(task: LdmTask, how: How) -> str:
-    """The sampler that is taken. SettingError if there is none of that name, or if it cannot sample such a model."""
+    """The sampler that is taken. SettingError if there is none of that name, or if it cannot sample such a model so."""
     name = how.sampler or ("euler" if task.objective == "flow" else "dpm-solver")
     if name not in SAMPLERS:
         raise SettingError(f"there is no sampler {name!r}, expected one of {', '.join(SAMPLERS)}")
     if name == "euler" and task.objective != "flow":
         raise SettingError(f"sampler euler follows a flow, the run's model predicts {task.objective}: take ddim")
+    if how.steps > TIMES and isinstance(OBJECTIVES[task.objective], Stepwise):
+        raise SettingError(f"steps is {how.steps}, expected {TIMES} at most for a model that predicts {task.objective}")
     return name
 
 
@@ -89,10 +93,25 @@ def _latents(trained: Trained, task: LdmTask, batch: Batch, frames: int, how: Ho
 
 
 def _tokens(trained: Trained, task: CodecLmTask, batch: Batch, frames: int, how: How, before: Tensor | None) -> Made:
-    """Go on from the end of what was before: an audio prompt if the model has one, else the beginning of its window."""
-    sampling = Sampling(how.temperature, how.top_k, how.top_p, how.guidance)
+    """Go on from the end of what was before: at once, or window by window if each is told the end of the one before."""
     known = torch.zeros(batch.size, task.codebooks, 0, dtype=torch.int64) if before is None else before
     known = known.to(batch.positions.device)
+    begun, wanted = known.shape[2], known.shape[2] + frames
+    made = _gone_on(trained, task, batch, frames, how, known)
+    known = torch.cat([known, made.new], dim=2)
+    while known.shape[2] < wanted:
+        batch = replace(batch, positions=batch.positions + _WINDOWS)
+        more = _gone_on(trained, task, batch, wanted - known.shape[2], how, known)
+        known = torch.cat([known, more.new], dim=2)
+    return Made(known[:, :, begun - made.given_frames :], made.given_frames)
+
+
+def _gone_on(trained: Trained, task: CodecLmTask, batch: Batch, frames: int, how: How, known: Tensor) -> Made:
+    """So many frames more, of a model with an audio prompt those of a window at most, and what they go on from.
+
+    It is the audio prompt if the model has one, for which enough is known, else the beginning of the window.
+    """
+    sampling = Sampling(how.temperature, how.top_k, how.top_p, how.guidance)
     prompt = known[:, :, :0]
     if 0 < task.prompt_frames <= known.shape[2]:
         prompt, known = known[:, :, -task.prompt_frames :], known[:, :, :0]
@@ -104,7 +123,9 @@ def _tokens(trained: Trained, task: CodecLmTask, batch: Batch, frames: int, how:
         )
     kept = math.floor(sampling.kept_share * task.predicted_frames)
     given = known[:, :, max(0, known.shape[2] - kept) :]
-    model, draws = cast("CodecLm", trained.module), Draws(how.seed, batch.positions)
     wanted = given.shape[2] + frames
+    if task.prompt_frames:
+        wanted = min(wanted, task.predicted_frames)
+    model, draws = cast("CodecLm", trained.module), Draws(how.seed, batch.positions)
     tokens = sampled(model, task, replace(batch, payload=given), wanted, sampling, draws)
     return Made(torch.cat([prompt, tokens], dim=2), prompt.shape[2] + given.shape[2])

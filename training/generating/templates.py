@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
-from training.conditions import BY_NAME
+from training.conditions import BY_NAME, CURVE_HOP_S
 from training.errors import SettingError
 from training.generating.wish import Wish
 
@@ -48,18 +48,30 @@ class Section:
         return self.end_s - self.start_s
 
     def of(self, wish: Wish) -> Wish:
-        """What is asked of this part of a piece: what has times is cut to it."""
+        """What is asked of this part of a piece: what has times is cut to it, as windows of a pack are cut."""
         known = {"section_type": self.type, "section_position": self.position, "section_energy": self.energy}
         own = {name: value for name, value in known.items() if value is not None}
-        return replace(wish, others={name: self._cut(name, value) for name, value in wish.others.items()} | own)
+        cut = {name: self._cut(name, value) for name, value in wish.others.items()}
+        if wish.others.get("phonemes") and not cut["phonemes"] and cut.get("has_vocals"):
+            cut["has_vocals"] = 0.0  # they are sung in other sections
+        return replace(wish, others=cut | own)
 
     def _cut(self, name: str, value: Any) -> Any:
-        if BY_NAME[name].kind not in ("spans", "symbols") or value is None:
+        kind = BY_NAME[name].kind
+        if value is None or kind not in ("curve", "spans", "symbols"):
             return value
-        begun = [item for item in value if self.start_s <= item["start_s"] < self.end_s]
-        return [
-            {**item, "start_s": item["start_s"] - self.start_s, "end_s": item["end_s"] - self.start_s} for item in begun
-        ]
+        if kind == "curve":
+            return value[round(self.start_s / CURVE_HOP_S) :]  # it goes on under the fade, and ``batch_of`` ends it
+        if name == "beats":  # where the next one is counts, wherever that is
+            return [self._relative(item) for item in value if self.start_s <= item["start_s"] < self.end_s]
+        clipped = ({**item, **self._overlap(item)} for item in value)
+        return [self._relative(item) for item in clipped if item["start_s"] < item["end_s"]]
+
+    def _overlap(self, item: Mapping[str, Any]) -> dict[str, float]:
+        return {"start_s": max(item["start_s"], self.start_s), "end_s": min(item["end_s"], self.end_s)}
+
+    def _relative(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        return {**item, "start_s": item["start_s"] - self.start_s, "end_s": item["end_s"] - self.start_s}
 
 
 def planned(template: str, duration_s: float) -> list[Section]:
