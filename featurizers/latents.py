@@ -1,14 +1,12 @@
 """The mix as latents of a trained VAE, which latent diffusion trains on.
 
-The VAE is a weight that ``muze train vae-...`` wrote: exported programs, run by torch alone. Its encoder attends to a
-whole window and normalises over it, so it means something only for windows as long as those that it was trained on. A
-track is encoded in such windows; they overlap, and what lies near an end that is not one of the track is taken from the
-window beside it, because there the convolutions saw zeros instead of music.
+The VAE is a weight that ``muze train vae-...`` wrote: exported programs, run by torch alone. A track is encoded in
+windows as long as those that it was trained on, see ``schemas.latent_windows``.
 """
 
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +20,11 @@ from featurizers.trained_weights import PREFIX
 from featurizers.weights import model_id
 from featurizers.weights_store import weight_folder
 from schemas.fragments.latents import LATENTS
+from schemas.latent_windows import window_latents, windows
 from schemas.mel_specs import MelSpec
 
 FORMAT = 1
 """Of ``encoder.json``, see ``training.export_encoder``."""
-OVERLAP = 8
-"""An eighth of a window at each of its inner ends is left to the window beside it."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ class _Encoder:
         self.stereo: bool = document["audio_channels"] == 2
         self.least_frames: int = document["least_frames"]
         self.factor: int = self._latents["factor"]
-        self.window = max(2, document["window_frames"] // self.factor)
+        self.window = window_latents(document["window_frames"], self.factor)
         self.filters = filters_of(self.spec)
         silence = np.zeros(self.spec.n_fft + self.spec.hop_samples, np.float32)
         self._silence = log_mel(silence, self.spec, self.filters).astype(np.float16)[:, :1]
@@ -80,8 +77,7 @@ class _Encoder:
         num_latents = -(-mel.shape[2] // self.factor)
         found = np.empty((self._latents["channels"], self._latents["height"], num_latents), "<f2")
         for window in windows(num_latents, self.window):
-            kept = slice(window.first - window.start, window.last - window.start)
-            found[:, :, window.first : window.last] = self._encode(mel, window.start)[:, :, kept]
+            found[:, :, window.first : window.last] = self._encode(mel, window.start)[:, :, window.kept]
         return found
 
     def _encode(self, mel: Halves, start: int) -> Floats:
@@ -97,24 +93,6 @@ class _Encoder:
             latents = self._program(torch.from_numpy(normalised)[None].to(device()))[0]
         scaled: Floats = latents.float().cpu().numpy() * self._latents["scale_factor"]
         return scaled
-
-
-@dataclass(frozen=True)
-class Window:
-    """A window of latents from ``start`` on, of which those from ``first`` to ``last`` are kept."""
-
-    start: int
-    first: int
-    last: int
-
-
-def windows(num_latents: int, length: int) -> Iterator[Window]:
-    """Yield windows of ``length`` latents that together keep every one once, the last ending with the track."""
-    margin = length // OVERLAP
-    starts = [*range(0, num_latents - length, length - 2 * margin), max(0, num_latents - length)]
-    firsts = [0, *(start + margin for start in starts[1:])]
-    for start, first, last in zip(starts, firsts, [*firsts[1:], num_latents], strict=True):
-        yield Window(start, first, last)
 
 
 def _program(path: Path) -> Callable[[Any], Any]:

@@ -1,5 +1,6 @@
 """The fragment latents: what the exported VAE makes of the same log-mels, window by window, and a pack of it."""
 
+import math
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from featurizers.audio import Audio, Sound
 from featurizers.featurizer import Extract, Inputs
-from featurizers.latents import OVERLAP, Latents, windows
+from featurizers.latents import Latents
 from featurizers.mel import Mel
 from featurizers.weights import model_id
 from featurizers.weights_store import LOCATION, Store
@@ -25,11 +26,14 @@ from pipeline.dataset import open_dataset
 from pipeline.errors import BadArgumentError
 from pipeline.recipe import parse_recipe
 from pipeline.snapshot import create_snapshot
+from schemas.latent_windows import OVERLAP, windows
 from schemas.mel_specs import MEL_SPECS
 from tiny_pack import request_of
 from tiny_vae import FACTOR, MEL, NAME, WINDOW_FRAMES, write_vae
 from training.export_encoder import ExportedVae, load_exported
+from training.generating.render import most, of_latents
 from training.pack import Pack
+from training.vocoder import Vocoder
 
 SPEC = MEL_SPECS[MEL]
 WINDOW = WINDOW_FRAMES // FACTOR
@@ -142,6 +146,25 @@ def test_windows_keep_every_latent_once_and_none_beside_an_inner_end(num_latents
         assert window.start + length <= max(num_latents, length)
         assert window.first - window.start >= length // OVERLAP or window.start == 0
         assert window.start + length - window.last >= length // OVERLAP or window.last == num_latents
+
+
+@pytest.mark.parametrize("num_latents", [2, 5, 16, 17, 100])
+def test_long_latents_are_decoded_in_windows_like_those_that_the_vae_knows(num_latents: int) -> None:
+    lengths: list[int] = []
+
+    def decode(latents: torch.Tensor) -> torch.Tensor:
+        lengths.append(latents.shape[3])
+        return latents[:, :1, :1].repeat_interleave(FACTOR, dim=3)
+
+    latents = torch.randn(1, 8, 16, num_latents, generator=torch.Generator().manual_seed(0))
+    spec = MEL_SPECS["32k"]
+    statistics = {"mean": 0.0, "std": 1.0}
+    manifest = {"mel": spec.to_dict(), "window_frames": 16 * FACTOR, "statistics": statistics}
+    vae = ExportedVae(manifest | {"latents": {"factor": FACTOR, "std": 1.0}}, decode, decode)
+    heard: list[torch.Tensor] = []
+    of_latents(vae, "vae", Vocoder("none", spec, lambda mel: heard.append(mel) or torch.zeros(1, 1)))(latents)
+    assert set(lengths) == {min(num_latents, 16)}
+    assert torch.equal(heard[0], decode(latents)[:, 0].clamp(math.log(spec.floor), most(spec)))
 
 
 def test_a_recipe_without_a_vae_is_one_sentence() -> None:

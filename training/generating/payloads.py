@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 import torch
 from torch import Tensor
 
+from schemas.latent_windows import LEAST_LATENTS
 from training.batch import Batch
 from training.codec_lm import AUDIO_PROMPT, CodecLmTask, sampled
 from training.draws import Draws
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from training.models.denoiser import Denoiser
     from training.models.discriminator import JudgedVae
 
-LEAST_LATENTS = 2
-"""A decoder needs so many frames of latents."""
 _WINDOWS = 1 << 40
 """Windows of tokens draw other numbers than the one before; there are fewer sections and wishes than that."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from schemas.latent_windows import window_latents, windows
 from schemas.mel_specs import MelSpec
 from training.codecs import Codec
 from training.export_encoder import ExportedVae
@@ -54,14 +55,24 @@ def of_mels(vocoder: Vocoder) -> Renderer:
 
 def of_latents(decoder: ExportedVae, identity: str, vocoder: Vocoder) -> Renderer:
     """Through the decoder of the VAE whose latents they are, and a vocoder."""
-    factor = decoder.manifest["latents"]["factor"]
+    factor = int(decoder.manifest["latents"]["factor"])
     return Renderer(
         "latents",
         decoder.spec.rate_hz,
         factor * decoder.spec.hop_samples,
         {"decoder": identity, "vocoder": vocoder.name},
-        lambda latents: _sound(decoder.decode(latents), vocoder),
+        lambda latents: _sound(_decoded(latents, decoder, factor), vocoder),
     )
+
+
+def _decoded(latents_BCHW: Tensor, decoder: ExportedVae, factor: int) -> Tensor:
+    """Log-mels of latents, window by window, as they were encoded."""
+    length = window_latents(decoder.manifest["window_frames"], factor)
+    pieces = []
+    for window in windows(latents_BCHW.shape[3], length):
+        mel_BCMK = decoder.decode(latents_BCHW[..., window.start : window.start + length])
+        pieces.append(mel_BCMK[..., window.kept.start * factor : window.kept.stop * factor])
+    return torch.cat(pieces, dim=3)
 
 
 def _sound(log_mel_BCMK: Tensor, vocoder: Vocoder) -> Tensor:
