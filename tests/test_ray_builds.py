@@ -19,7 +19,7 @@ def test_featurizers_that_misbehave_cost_only_themselves(cluster: Cluster, tmp_p
     for mood, frequency_hz in MOODS_HZ.items():
         write_tone(music / f"{mood}.wav", frequency_hz, 0.2)
     recipe = write_recipe(tmp_path, MOODY_RECIPE)
-    limits = ["--time-limit-s", 5, "--actor-memory-gib", 1, "--address", cluster.address]
+    limits = ["--time-limit-s", 10, "--actor-memory-gib", 1, "--address", cluster.address]
     report = build(music, tmp_path / "dataset", recipe, *limits, **cluster.env)
     rows = dump(tmp_path / "dataset")
     failures = {(os.path.basename(uri), fragment): reason for _, uri, fragment, reason in rows["failures"]}
