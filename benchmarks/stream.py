@@ -2,8 +2,9 @@
 
 ``python benchmarks/stream.py [--windows N] [--only muze,webdataset] [--json]``. Every contender yields shuffled batches
 as float32 tensors, in this process or from DataLoader workers; what is faster counts. Before it is timed, each has to
-yield every window once, unchanged. Rivals are installed into an environment of their own in a temporary folder, which
-shares torch, numpy and pyarrow with ours. Ray Data runs here, as we depend on it.
+yield every window once, unchanged. Each rival is installed into an environment of its own in a temporary folder, as
+they cannot agree on a huggingface-hub; they share torch, numpy and pyarrow with ours. Ray Data runs here, as we depend
+on it.
 """
 
 import argparse
@@ -38,8 +39,7 @@ RIVALS = {
     "streaming": "mosaicml-streaming",
     "ray": None,
 }
-"""Contender -> the package it is in; None if it is in ours. Installed in this order: the last one wants an older
-huggingface-hub than the others take of their own accord."""
+"""Contender -> the package it is in; None if it is in ours."""
 BATCH = 32
 _SHARD_WINDOWS = 512
 _LIMIT_S = 600
@@ -69,25 +69,31 @@ def write_windows(folder: Path, windows: int, frames: int) -> None:
     (folder / "pack" / "pack.json").write_text(json.dumps(document | splits))
 
 
-def environment(folder: Path, packages: list[str]) -> tuple[str, dict[str, str]]:
-    """Install packages where they disturb nothing; return the Python, and why some could not be had."""
-    missing: dict[str, str] = {}
+def environment(folder: Path, package: str) -> str:
+    """Install a package where it disturbs nothing; return the Python. Raises CalledProcessError if it cannot be had."""
     beside = Path(sys.executable).parent / "uv"
     uv = str(beside) if beside.exists() else "uv"
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
     python = str(folder / "bin" / "python")
     overrides = folder / "overrides.txt"
     overrides.write_text("".join(f"{name}; sys_platform == 'never'\n" for name in SHARED))
-    for package in (*_NEEDED_BY_SHARED, *packages):
-        command = [uv, "pip", "install", "--quiet", "--python", python, "--overrides", str(overrides), package]
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            missing[package] = done.stderr.strip().splitlines()[-1]
+    install = [uv, "pip", "install", "--quiet", "--python", python, "--overrides", str(overrides)]
+    subprocess.run([*install, *_NEEDED_BY_SHARED, package], check=True, capture_output=True, text=True)
     [site] = folder.glob("lib/*/site-packages")
     for path in Path(np.__file__).parent.parent.iterdir():
         if path.name.startswith(_LINKED) and not (site / path.name).exists():
             (site / path.name).symlink_to(path)
-    return python, missing
+    return python
+
+
+def figures_of(contender: str, folder: Path) -> dict[str, Any]:
+    """Measure a contender where it is installed; its figures, or why there are none."""
+    package = RIVALS.get(contender)
+    try:
+        python = environment(folder / f"{contender}-environment", package) if package else sys.executable
+    except subprocess.CalledProcessError as error:
+        return {"missing": (error.stderr or str(error)).strip().splitlines()[-1]}
+    return measured(python, contender, folder)
 
 
 def measured(python: str, contender: str, folder: Path) -> dict[str, Any]:
@@ -117,14 +123,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="muze-stream-") as name:
         folder = Path(name)
         write_windows(folder, args.windows, args.frames)
-        packages = {rival: package for rival, package in RIVALS.items() if package and rival in chosen}
-        python, missing = environment(folder / "rivals", list(packages.values())) if packages else (sys.executable, {})
-        figures = {}
-        for contender in chosen:
-            if reason := missing.get(packages.get(contender, "")):
-                figures[contender] = {"missing": reason}
-                continue
-            figures[contender] = measured(python if contender in packages else sys.executable, contender, folder)
+        figures = {contender: figures_of(contender, folder) for contender in chosen}
     print(json.dumps(figures) if args.json else _table(figures))
     return 0
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from featurizers.audio import View
-from featurizers.codecs import CODECS, NEURAL, Encoder, load_encoder
+from featurizers.codecs import Encoder, load_encoder
 from featurizers.featurizer import Extract, Features, Featurizer, Inputs
+from schemas.codecs import CODECS, NEURAL
 from schemas.fragments.codec_tokens import CODEC_TOKENS
 
 

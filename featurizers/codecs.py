@@ -19,9 +19,6 @@ from schemas import sine_tokens as sines
 Samples = npt.NDArray[np.float32]  # (samples,)
 Tokens = npt.NDArray[np.uint16]  # (codebooks, frames)
 
-NEURAL = ("encodec-32khz", "dac-44khz")
-"""By the names of their weights."""
-CODECS = (*NEURAL, sines.CODEC)
 CHUNK_S = 30.0
 """Encoded by itself: the network hears nothing beyond, so memory is bounded and chunks can share a batch."""
 BATCH_CHUNKS = {"cpu": 1, "cuda": 8}
@@ -45,7 +42,7 @@ def codec_id(name: str) -> str:
 
 
 def load_encoder(name: str) -> Encoder:
-    """Load the encoder of a codec of ``CODECS``, with the weights of the store."""
+    """Load the encoder of a codec of ``schemas.codecs``, with the weights of the store."""
     if name == sines.CODEC:
         return Encoder(codec_id(name), sines.RATE_HZ, sines.HOP_SAMPLES, sines.CODEBOOK_SIZE, sine_tokens)
     return _neural(name, weight_folder(name))

@@ -94,6 +94,11 @@ def readable_bytes(num_bytes: int) -> str:
     return f"{size:.1f} {_UNITS[unit]}" if unit else f"{num_bytes} bytes"
 
 
+def readable_moment(iso: str) -> str:
+    """A moment to the second: 2026-01-31 12:00:00."""
+    return iso[:19].replace("T", " ")
+
+
 def _is_number(value: Any) -> bool:
     return value is None or (isinstance(value, int | float | Decimal) and not isinstance(value, bool))
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from pipeline.aligned import Aligned
 from pipeline.artists import artists_of_tracks, mean_voices
 from pipeline.contents import Contents, current_contents
 from pipeline.dataset import Dataset
-from pipeline.errors import BadArgumentError, BuildFailedError
+from pipeline.errors import BuildFailedError
+from pipeline.out_file import require_file_name, scratch_beside
 from pipeline.plain_values import plain
 from pipeline.snapshot import load_snapshot
 from pipeline.storage import Storage
@@ -57,7 +57,8 @@ def export(dataset: Dataset, out: Path, snapshot: str | None = None) -> Exported
     """
     contents = load_snapshot(dataset, snapshot).contents if snapshot else current_contents(dataset)
     artists_out = out.with_name(f"{out.name.removesuffix('.json')}.artist_embeddings.json")
-    with _scratch_beside(out) as folder, _explained():
+    require_file_name(out)
+    with scratch_beside(out) as folder, _explained():
         tracks_file, artists_file = folder / "tracks.json", folder / "artists.json"
         with tracks_file.open("w", encoding="utf-8") as file:
             num_tracks = _write_tracks(dataset.storage, contents, folder, file)
@@ -66,18 +67,6 @@ def export(dataset: Dataset, out: Path, snapshot: str | None = None) -> Exported
         os.replace(artists_file, artists_out)
         os.replace(tracks_file, out)
     return Exported(out, num_tracks, artists_out, num_artists)
-
-
-@contextmanager
-def _scratch_beside(out: Path) -> Iterator[Path]:
-    if out.is_dir():
-        raise BadArgumentError(f"--out {str(out)!r} is a folder: give the name of a file")
-    try:
-        scratch = tempfile.TemporaryDirectory(dir=out.parent, prefix=".muze-export-")
-    except OSError as error:
-        raise BadArgumentError(f"cannot write --out {str(out)!r}: {error.strerror}") from error
-    with scratch as folder:
-        yield Path(folder)
 
 
 @contextmanager

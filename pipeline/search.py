@@ -19,7 +19,7 @@ from pipeline.reasons import Refused
 from pipeline.recipe import featurizer_of
 from pipeline.shards import read_shards
 from pipeline.source import open_content
-from pipeline.track_names import MIN_ID_CHARACTERS, tracks_named
+from pipeline.track_names import EXPECTED, tracks_named
 from pipeline.vectors import Floats, Vectors, open_vectors, unit
 from schemas.fragment import TRACK_ID
 from schemas.fragments.tracks import TRACKS
@@ -64,11 +64,10 @@ class Search:
     def of_track(self, track: str) -> tuple[str, Floats]:
         """A track named by its id, the beginning of it, or its file (see ``tracks_named``), and its vector."""
         among = pa.array(np.asarray(self.vectors.track_ids)).cast(pa.string())
-        ids = tracks_named(self.dataset, track, among, MIN_ID_CHARACTERS)
+        ids = tracks_named(self.dataset, track, among)
         if len(ids) != 1:
             found = f"{len(ids)} tracks begin so" if ids else f"no track with a {self.space.column} has it"
-            expected = f"a track_id, its first {MIN_ID_CHARACTERS} characters or more, or a file of the dataset"
-            raise BadArgumentError(f"--track is {track!r}: {found}; expected {expected}; 'muze query' lists them")
+            raise BadArgumentError(f"--track is {track!r}: {found}; {EXPECTED}; 'muze query' lists them")
         vector = self.vectors.of_track(ids[0])
         assert vector is not None
         return ids[0], vector

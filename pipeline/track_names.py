@@ -13,20 +13,22 @@ from schemas.fragment import TRACK_ID
 from schemas.fragments.tracks import TRACKS
 
 MIN_ID_CHARACTERS = 4
-"""Of the beginning of an id, for commands that take the name of one track."""
+"""Of the beginning of an id."""
+EXPECTED = f"expected a track_id, its first {MIN_ID_CHARACTERS} characters or more, or a file of the dataset"
+"""What to say of a name that is no track's."""
 
 _HEX = re.compile(r"[0-9a-f]{1,32}")
 
 
-def tracks_named(dataset: Dataset, name: str, among: pa.Array | None = None, min_id_characters: int = 1) -> list[str]:
+def tracks_named(dataset: Dataset, name: str, among: pa.Array | None = None) -> list[str]:
     """Return the ids, sorted, of the tracks that ``name`` may mean; one if the name is good.
 
-    A name is a track id or the beginning of one, of at least ``min_id_characters``; where no track begins so, it is the
+    A name is a track id or the beginning of one, of at least ``MIN_ID_CHARACTERS``; where no track begins so, it is the
     uri or path of a file of the dataset, and where there is none, the last part of such a uri: its file name.
     ``among`` (strings) are the ids that count, by default those of every track.
     """
     ids = _all_ids(dataset) if among is None else among
-    if _HEX.fullmatch(name) and len(name) >= min_id_characters:
+    if _HEX.fullmatch(name) and len(name) >= MIN_ID_CHARACTERS:
         found = ids.filter(pc.starts_with(ids, name))
         if len(found):
             return sorted(set(found.to_pylist()))

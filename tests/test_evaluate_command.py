@@ -399,7 +399,11 @@ BAD = {
         1,
         "embedding clap needs the weight clap-music-audioset, which is not in the store",
     ),
-    "out": (("--run", "{vae}", "--data", "{mels}", "--out", "{out}/no/where.json"), 2, "there is no folder"),
+    "out": (
+        ("--run", "{vae}", "--data", "{mels}", "--out", "{out}/no/where.json"),
+        2,
+        "no/where.json': No such file",
+    ),
     "steps": (("--run", "{vae}", "--data", "{mels}", "--steps", "0"), 2, "steps is 0, expected 1 or more"),
 }
 

@@ -183,7 +183,7 @@ BAD = {
     "probability": (["--run", "{prefix}", "--top-p", "2"], "--top-p is 2.0, expected more than 0, and 1 at most"),
     "no folder": (["--run", "{prefix}", "--out", "{out}/b/a.wav"], "cannot write --out '{out}/b/a.wav': No such file"),
     "in a file": (["--run", "{prefix}", "--out", "{silence}/a.wav"], "cannot write --out '{silence}/a.wav': Not a dir"),
-    "long name": (["--run", "{prefix}", "--out", f"{{out}}/{'a' * 248}.wav"], "File name too long"),
+    "long name": (["--run", "{prefix}", "--out", f"{{out}}/{'a' * 251}.wav"], "File name too long"),
     "template": (["--run", "{prefix}", "--template", "chorus_verse"], "there is no template 'chorus_verse'"),
     "too short": (["--run", "{prefix}", "--template", "pop_song", "--duration", "3"], "pop_song needs 19 s at least"),
     "candidates": (["--run", "{prefix}", "--candidates", "0"], "--candidates is 0"),

@@ -18,7 +18,7 @@ from training import ray_train
 from training.errors import DivergedError, SettingError
 from training.order import Order
 from training.pack import DamagedShardError, Pack
-from training.ray_train import FAILED, Crew, Shown
+from training.ray_train import FAILED, Shown
 from training.run_folder import Run
 from training.stream import Stream
 from training.workers import Workers
@@ -103,6 +103,6 @@ def test_a_worker_fails_where_others_would_wait_for_it(
 
 
 def test_workers_share_batches_evenly() -> None:
-    Crew(4).require_shares(16)
+    Workers(size=4).require_shares(16)
     with pytest.raises(SettingError, match="3 workers cannot share batches of 16 windows evenly"):
-        Crew(3).require_shares(16)
+        Workers(size=3).require_shares(16)

@@ -65,7 +65,7 @@ def test_a_track_goes_by_its_id_or_its_file(kind: str, song: Fake) -> None:
         "url": path.as_uri(),
         "file name": path.name,
     }
-    assert tracks_named(song.dataset, names[kind], min_id_characters=4) == [id_of(song)]
+    assert tracks_named(song.dataset, names[kind]) == [id_of(song)]
 
 
 BAD = {

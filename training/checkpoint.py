@@ -115,7 +115,7 @@ def load(checkpoint: Path, state: State) -> int:
     Raises SettingError if it is damaged.
     """
     tensors = state.tensors()
-    saved = _saved(checkpoint)
+    saved = saved_tensors(checkpoint)
     random = f"random_{state.workers.rank}"
     known = {kind: value for kind, value in tensors.pop(random).items() if f"{random}.{kind}" in saved}
     if known:  # there may have been fewer workers, or none with a GPU
@@ -131,7 +131,7 @@ def load_weights(checkpoint: Path, module: nn.Module, averaged: bool = True) -> 
 
     Raises SettingError if it is damaged, or is one of another model.
     """
-    saved = _saved(checkpoint)
+    saved = saved_tensors(checkpoint)
     name = "average" if averaged and any(key.startswith("average.") for key in saved) else "model"
     weights = dict(module.named_parameters()) if name == "average" else module.state_dict()
     with _reading(checkpoint):
@@ -140,8 +140,8 @@ def load_weights(checkpoint: Path, module: nn.Module, averaged: bool = True) -> 
         load_tensors({name: weights}, checkpoint_id=checkpoint, no_dist=True)
 
 
-def _saved(checkpoint: Path) -> Mapping[str, Any]:
-    """What tensors it has."""
+def saved_tensors(checkpoint: Path) -> Mapping[str, Any]:
+    """What tensors a checkpoint has, by name. Raises SettingError if it is damaged."""
     with _reading(checkpoint):
         return FileSystemReader(checkpoint).read_metadata().state_dict_metadata
 

@@ -12,13 +12,9 @@ import torch
 from torch import Tensor
 
 from schemas import sine_tokens as sines
+from schemas.codecs import CODECS
 from training.errors import SettingError
 from training.sine_decoder import decode_sines
-
-NEURAL = ("encodec-32khz", "dac-44khz")
-"""By the names of their weights: ``facebook/encodec_32khz`` (4 x 2048 tokens, 50 frames a second) and
-``descript/dac_44khz`` (9 x 1024, 86.13)."""
-CODECS = (*NEURAL, sines.CODEC)
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ class Codec:
 
 
 def load_codec(name: str, folder: Path | None, device: str) -> Codec:
-    """Load a codec of ``CODECS``, a neural one from a folder in transformers' format, with safetensors.
+    """Load a codec of ``schemas.codecs``, a neural one from a folder in transformers' format, with safetensors.
 
     Raises SettingError.
     """

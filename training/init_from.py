@@ -5,21 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch.distributed.checkpoint.filesystem import FileSystemReader
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 
+from training.checkpoint import saved_tensors
 from training.config import Preset
 from training.errors import SettingError
 
 
 def require_same_model(preset: Preset, checkpoint: Path) -> None:
-    """Raise SettingError if a checkpoint lacks a weight of the preset's model, or has it in another shape.
+    """Raise SettingError if a checkpoint is damaged, or lacks a weight of the preset's model in its shape.
 
     Only names and shapes are read, and nothing is allocated.
     """
     with torch.device("meta"):
         wanted = {name: tuple(value.shape) for name, value in preset.task.build().named_parameters()}
-    saved = FileSystemReader(checkpoint).read_metadata().state_dict_metadata
+    saved = saved_tensors(checkpoint)
     shapes = {name: tuple(found.size) for name, found in saved.items() if isinstance(found, TensorStorageMetadata)}
     for name, shape in wanted.items():
         found = shapes.get(f"model.{name}")

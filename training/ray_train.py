@@ -32,11 +32,6 @@ class Crew:
         """Cores for each worker's arithmetic: its share, where they are on one machine."""
         return max(1, (os.cpu_count() or 1) // self.workers)
 
-    def require_shares(self, windows: int) -> None:
-        """Raise SettingError if the workers cannot share batches of so many windows, as each would find out."""
-        if windows % self.workers:
-            raise SettingError(f"{self.workers} workers cannot share batches of {windows} windows evenly")
-
 
 @dataclass(frozen=True)
 class Shown:

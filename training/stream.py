@@ -14,7 +14,6 @@ import numpy as np
 from training.batch import Batch
 from training.collate import Collator, Pick, Rows
 from training.conditions import BY_NAME
-from training.errors import SettingError
 from training.order import Ints, Order
 from training.pack import Pack, PackError
 from training.pack_format import Shard, Statistics, pooled
@@ -75,8 +74,7 @@ class Stream:
         The train split never ends: an epoch follows the other, even within a batch. Another ends after its last whole
         batch. Raises DamagedShardError naming a shard, SettingError if workers cannot share a batch evenly.
         """
-        if windows % self.workers.size:
-            raise SettingError(f"{self.workers.size} workers cannot share batches of {windows} windows evenly")
+        self.workers.require_shares(windows)
         groups = self.groups(split)
         if not groups:
             if split == "train":

@@ -9,6 +9,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from training.errors import SettingError
+
 
 @dataclass(frozen=True)
 class Workers:
@@ -26,6 +28,11 @@ class Workers:
         if not torch.cuda.is_available():
             return cls(rank, size, "cpu")
         return cls(rank, size, f"cuda:{int(os.environ.get('LOCAL_RANK', 0)) % torch.cuda.device_count()}")
+
+    def require_shares(self, windows: int) -> None:
+        """Raise SettingError if they cannot share batches of so many windows evenly."""
+        if windows % self.size:
+            raise SettingError(f"{self.size} workers cannot share batches of {windows} windows evenly")
 
     @property
     def first(self) -> bool:

@@ -7,7 +7,6 @@ and whether they have the tempo and key that were asked for. On a CPU the same c
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from jobs.tables import render
 from jobs.trained_runs import CHECKPOINT_HELP, open_run
 from jobs.weights import use_store
 from pipeline.errors import BadArgumentError
+from pipeline.out_file import require_writable, write_whole
 from training.errors import SettingError
 
 EXAMPLE = "muze evaluate --run runs/vae --data packs/songs --samples 32 --out vae.json"
@@ -49,8 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.samples < _MIN_SAMPLES:
         raise BadArgumentError(f"--samples is {args.samples}: expected {_MIN_SAMPLES} or more, or there is no distance")
-    if args.out and not Path(args.out).absolute().parent.is_dir():
-        raise BadArgumentError(f"--out is {args.out!r}: there is no folder {str(Path(args.out).parent)!r}")
+    if args.out:
+        require_writable(Path(args.out))
     require("torch", "train", "it")
     use_store(args.weights)
     try:
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     except SettingError as error:
         raise BadArgumentError(str(error)) from error
     if args.out:
-        _write(Path(args.out), document)
+        write_whole(Path(args.out), (json.dumps(document, indent=1) + "\n").encode())
     print(json.dumps(document) if args.json else in_words(document))
     return 0
 
@@ -77,13 +77,6 @@ def _evaluated(args: argparse.Namespace) -> dict[str, Any]:
     trained = open_run(Path(args.run_folder).absolute(), args.checkpoint)
     renderer = renderer_of(trained, args.vocoder)
     return evaluate(trained, pack, request, renderer, lambda words: print(words, file=sys.stderr, flush=True))
-
-
-def _write(path: Path, document: dict[str, Any]) -> None:
-    """Whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(document, indent=1) + "\n")
-    os.replace(partial, path)
 
 
 def in_words(document: dict[str, Any]) -> str:

@@ -11,12 +11,13 @@ import sys
 from pathlib import Path
 
 from jobs.extras import require
-from jobs.generating.output import json_path, require_writable, write
+from jobs.generating.output import json_path, write
 from jobs.generating.request import MAX_DURATION_S, TEMPI_BPM, Request
 from jobs.generating.vocoders import HELP
 from jobs.trained_runs import CHECKPOINT_HELP
 from jobs.weights import use_store
 from pipeline.errors import BadArgumentError
+from pipeline.out_file import require_writable
 from training.errors import SettingError
 from training.generating.templates import TEMPLATES
 
@@ -61,13 +62,13 @@ def run(args: argparse.Namespace) -> int:
     names = [field.name for field in dataclasses.fields(Request) if field.name != "run"]
     try:
         request = Request(run=args.run_folder, **{name: getattr(args, name) for name in names})
-        require_writable(Path(request.out))
+        for path in (out := Path(request.out), json_path(out)):
+            require_writable(path)
         piece = perform(request)
     except SettingError as error:
         raise BadArgumentError(str(error)) from error
     for note in piece.document["notes"]:
         print(f"muze generate: {note}", file=sys.stderr)
-    out = Path(request.out)
     document = write(out, piece.samples, piece.rate_hz, piece.document)
     print(json.dumps(document) if args.json else f"{out} and {json_path(out)}")
     return 0

@@ -6,14 +6,13 @@ so; everything else counts all rows. --json prints the same figures as one docum
 
 import argparse
 import json
-import os
-import tempfile
 from pathlib import Path
 
 from jobs.pictures.report import dataset_card
 from jobs.pictures.report_page import render_page
 from pipeline.dataset import open_dataset
 from pipeline.errors import BadArgumentError
+from pipeline.out_file import require_file_name, write_whole
 
 EXAMPLE = "muze report dataset --out report.html"
 
@@ -28,29 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.out is None and not args.json:
         raise BadArgumentError("report got no --out: give --out FILE.html for the page, or --json for its figures")
-    out = None if args.out is None else _page_path(args.out)
+    out = None if args.out is None else Path(args.out)
+    if out is not None:
+        require_file_name(out, ".html")
     card = dataset_card(open_dataset(args.dataset), args.snapshot)
     if out is not None:
-        _write(render_page(card), out)
+        write_whole(out, render_page(card).encode())
     print(json.dumps(card, allow_nan=False) if args.json else out)
     return 0
-
-
-def _page_path(text: str) -> Path:
-    path = Path(text)
-    if path.suffix.lower() != ".html":
-        raise BadArgumentError(f"--out is {text!r}: expected a name that ends in .html")
-    if path.is_dir():
-        raise BadArgumentError(f"--out {text!r} is a folder: give the name of a file")
-    return path
-
-
-def _write(page: str, out: Path) -> None:
-    """Write a file whole or not at all. Raises BadArgumentError if it cannot be written."""
-    try:
-        with tempfile.TemporaryDirectory(dir=out.absolute().parent, prefix=".muze-report-") as folder:
-            part = Path(folder) / "page"
-            part.write_text(page, encoding="utf-8")
-            os.replace(part, out)
-    except OSError as error:
-        raise BadArgumentError(f"cannot write --out {str(out)!r}: {error.strerror}") from error

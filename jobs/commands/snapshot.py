@@ -9,7 +9,7 @@ import json
 import sys
 from typing import Any
 
-from jobs.tables import readable_bytes, render
+from jobs.tables import readable_bytes, readable_moment, render
 from pipeline.dataset import Dataset, open_dataset
 from pipeline.errors import BadArgumentError, BuildFailedError
 from pipeline.snapshot import FOLDER, Snapshot, create_snapshot, load_snapshot, snapshot_names
@@ -89,11 +89,7 @@ def _row(dataset: Dataset, name: str) -> dict[str, Any]:
 def _readable(row: dict[str, Any]) -> dict[str, Any]:
     if "damaged" in row:
         return row | {"created_at": f"damaged: {row['damaged']}"}
-    return row | {"created_at": _moment(row["created_at"]), "bytes": readable_bytes(row["bytes"])}
-
-
-def _moment(iso: str) -> str:
-    return iso[:19].replace("T", " ")
+    return row | {"created_at": readable_moment(row["created_at"]), "bytes": readable_bytes(row["bytes"])}
 
 
 def _summary(snapshot: Snapshot) -> dict[str, Any]:
@@ -116,4 +112,4 @@ def _text(snapshot: Snapshot) -> str:
         for name, facts in snapshot.document["fragments"].items()
     ]
     head = f"{snapshot.name}: {summary['tracks']} tracks ({counts}), {readable_bytes(summary['bytes'])}"
-    return "\n".join([f"{head}, of {_moment(snapshot.created_at)}", "", render(tuple(fragments[0]), fragments)])
+    return "\n".join([f"{head}, of {readable_moment(snapshot.created_at)}", "", render(tuple(fragments[0]), fragments)])

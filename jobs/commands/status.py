@@ -7,7 +7,7 @@ import argparse
 import json
 from typing import Any
 
-from jobs.tables import readable_bytes, render
+from jobs.tables import readable_bytes, readable_moment, render
 from pipeline.cost import readable_duration
 from pipeline.dataset import open_dataset
 from pipeline.status import status_report
@@ -36,7 +36,7 @@ def _text(report: dict[str, Any]) -> str:
         for name, counts in report["fragments"].items()
     ]
     lines += [render(("fragment", *_COUNTS, "bytes"), fragments), ""]
-    runs = [run | {"started": run["started_at"][:19].replace("T", " ")} for run in report["runs"]]
+    runs = [run | {"started": readable_moment(run["started_at"])} for run in report["runs"]]
     lines.append(render(("run_id", "started", "recipe", "status", "new", "failed"), runs))
     if report["live_runs"]:
         lines += ["", f"at work now: {', '.join(report['live_runs'])}"]

@@ -141,7 +141,9 @@ def _best(run: str | None) -> str | None:
 
 def _require_startable(run: Run, crew: Crew, is_new: bool) -> None:
     """Raise SettingError for what every worker would find out only when it has started."""
-    crew.require_shares(run.preset.looping.batch_windows)
+    from training.workers import Workers  # imports torch
+
+    Workers(size=crew.workers).require_shares(run.preset.looping.batch_windows)
     if is_new and run.init_from is not None:
         from training.init_from import require_same_model  # imports torch
 

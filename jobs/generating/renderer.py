@@ -9,6 +9,7 @@ from featurizers.codecs import codec_id
 from featurizers.weights import model_id
 from featurizers.weights_store import WeightsError, weight_folder
 from jobs.generating.vocoders import vocoder_of
+from schemas.codecs import NEURAL
 from training.codec_lm import CodecLmTask
 from training.errors import SettingError
 from training.ldm import LdmTask
@@ -25,7 +26,7 @@ def renderer_of(trained: Trained, vocoder: str = "") -> Renderer:
     ``vocoder`` is as in ``vocoder_of``. Raises SettingError if it takes other mels, or if the weights are not those
     that the run was trained on, and WeightsError if they are not in the store.
     """
-    from training.codecs import NEURAL, load_codec
+    from training.codecs import load_codec
     from training.export_encoder import load_exported
     from training.generating import render
 
