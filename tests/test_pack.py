@@ -414,6 +414,21 @@ def test_a_bit_that_flipped_is_found(pack: Path, place: float) -> None:
         [opened.read_group(first, group, columns) for group in range(first.groups)]
 
 
+def test_every_column_is_compared_before_it_is_trusted(pack: Path) -> None:
+    shard = pack / "train-00000.parquet"
+    data = bytearray(shard.read_bytes())
+    data[int(0.3 * len(data))] ^= 16  # in the payload, which is most of it
+    shard.write_bytes(data)
+    opened = Pack.open(str(pack))
+    [first] = opened.shards("train")
+    for _ in range(2):
+        for group in range(first.groups):
+            assert len(opened.read_group(first, group, ["track_id"])) == first.group_sizes[group]
+    for _ in range(2):
+        with pytest.raises(DamagedShardError, match=r"train-00000\.parquet .* damaged"):
+            [opened.read_group(first, group, ["track_id", "mel"]) for group in range(first.groups)]
+
+
 def test_a_place_that_cannot_be_written_is_a_sentence(
     made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

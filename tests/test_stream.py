@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import numpy as np
@@ -293,3 +294,22 @@ def test_statistics_of_several_packs_are_those_of_all_their_windows(parts: list[
     values = np.concatenate(parts)
     assert found.mean == pytest.approx(values.mean(), abs=1e-6)
     assert found.std == pytest.approx(values.std(), abs=1e-4)
+
+
+def test_threads_that_make_batches_leave_the_cores_to_the_model(pack: Pack, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    batch = Collator.batch
+
+    def counted(*args: Any) -> Any:
+        asked.append(torch.get_num_threads())
+        return batch(*args)
+
+    monkeypatch.setattr(Collator, "batch", counted)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        taken(stream(pack).batches("train", 0, 8, 8), 2)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert set(asked) == {1}

@@ -146,9 +146,12 @@ class Collator:
         """Tokens in 64 bits; the rest in 32 and normalised, with no copy in between: memory is what takes time."""
         is_tokens = self.payload.dtype == "<u2"
         out = torch.empty(size, *self.payload.shape, dtype=torch.int64 if is_tokens else torch.float32)
-        for pick in picks:
-            for row, place in zip(pick.chosen.tolist(), pick.places.tolist(), strict=True):
-                out[place].copy_(pick.rows.payload[row])
+        windows = {
+            place: pick.rows.payload[row]
+            for pick in picks
+            for row, place in zip(pick.chosen.tolist(), pick.places.tolist(), strict=True)
+        }
+        torch.stack([windows[place] for place in range(size)], out=out)
         return out if self.statistics is None else self.statistics.normalise_in_place(out)
 
 

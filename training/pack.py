@@ -43,6 +43,8 @@ class Pack:
     document: dict[str, Any] = field(repr=False)
     """``pack.json``."""
     _footers: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    _compared: dict[tuple[str, ...], bytearray] = field(default_factory=dict, repr=False, compare=False)
+    """Shard and columns -> whether the checksums of each group have been compared."""
 
     @classmethod
     def open(cls, location: str) -> Pack:
@@ -111,8 +113,15 @@ class Pack:
                     raise self.damaged(shard, "its SHA-256 is not that of pack.json")
 
     def read_group(self, shard: Shard, group: int, columns: Sequence[str]) -> pa.Table:
-        """Read columns of a group. Every page's checksum is compared. Raises DamagedShardError."""
-        return self._read(shard, [group], columns)
+        """Read columns of a group. Raises DamagedShardError.
+
+        Every page's checksum is compared; of a local file only when it is read for the first time, as comparing takes
+        longer than reading.
+        """
+        compared = self._compared.setdefault((shard.path, *columns), bytearray(shard.groups))
+        table = self._read(shard, [group], columns, compare=not (self._local and compared[group]))
+        compared[group] = True
+        return table
 
     def artists(self, split: str) -> dict[str, str | None]:
         """Track -> its artist, if one is known, of a split. Reads two columns of every shard, no payload.
@@ -124,12 +133,12 @@ class Pack:
             tables = threads.map(lambda shard: self._read(shard, range(shard.groups), columns), self.shards(split))
             return {row[0]: row[1] for table in tables for row in zip(*table.to_pydict().values(), strict=True)}
 
-    def _read(self, shard: Shard, groups: Sequence[int], columns: Sequence[str]) -> pa.Table:
+    def _read(self, shard: Shard, groups: Sequence[int], columns: Sequence[str], compare: bool = True) -> pa.Table:
         try:
             with self._opened(shard) as source:
                 footer = self._footer(shard, source)
                 file = pq.ParquetFile(
-                    source, metadata=footer, pre_buffer=not self._local, page_checksum_verification=True
+                    source, metadata=footer, pre_buffer=not self._local, page_checksum_verification=compare
                 )
                 rows = file.read_row_groups(list(groups), list(columns), use_threads=False)
         except (OSError, pa.ArrowException, EOFError) as error:

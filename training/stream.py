@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import count
 
 import numpy as np
+import torch
 
 from training.batch import Batch
 from training.collate import Collator, Pick, Rows
@@ -128,8 +129,8 @@ class _Reading:
         lanes = order.lanes_of(stream.workers.rank, stream.workers.size)
         self._capacity = lanes * _GROUPS_A_LANE + 2 * stream.threads
         self._pin = stream.workers.device.startswith("cuda")
-        self._readers = ThreadPoolExecutor(stream.threads, "pack-reader")
-        self._makers = ThreadPoolExecutor(stream.threads, "batch-maker")
+        self._readers = ThreadPoolExecutor(stream.threads, "pack-reader", _work_alone)
+        self._makers = ThreadPoolExecutor(stream.threads, "batch-maker", _work_alone)
 
     def __enter__(self) -> _Reading:
         return self
@@ -173,6 +174,17 @@ class _Reading:
         picks = [Pick(found[int(groups[run[0]])].result(), rows[run], run) for run in runs]
         batch = self._collator.batch(picks, positions)
         return _pinned(batch) if self._pin else batch
+
+
+def _work_alone() -> None:
+    """Let this thread share no work with OpenMP teams of its own: they take the cores from the model's.
+
+    PyTorch sets a thread's number when it is first asked for it, so that comes before.
+    """
+    from threadpoolctl import threadpool_limits
+
+    torch.get_num_threads()
+    threadpool_limits(1, "openmp")
 
 
 def _pinned(batch: Batch) -> Batch:
