@@ -112,7 +112,7 @@ def load_snapshot(dataset: Dataset, name: str) -> Snapshot:
         raise BadArgumentError(f"no snapshot {printable(name)!r}: {there}")
     try:
         return _parse(json.loads(dataset.storage.read(_path(name))))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BuildFailedError(f"snapshot {name!r} is damaged: {error}") from error
 
 

@@ -66,12 +66,11 @@ def run(args: argparse.Namespace) -> int:
 def _evaluated(args: argparse.Namespace) -> dict[str, Any]:
     """Raises SettingError, WeightsError or DamagedShardError."""
     from jobs.evaluating.evaluate import Request, evaluate  # imports torch
+    from jobs.generating.how_options import how_of
     from jobs.generating.renderer import renderer_of
-    from training.generating.how import How
     from training.pack import Pack
 
-    given = {"seed": args.seed, "steps": args.steps, "guidance": args.cfg}
-    how = How(**{name: value for name, value in given.items() if value is not None})
+    how = how_of({"seed": args.seed, "steps": args.steps, "guidance": args.cfg})
     request = Request(args.split, args.samples, args.embedding, how)
     pack = Pack.open(args.data)
     trained = open_run(Path(args.run_folder).absolute(), args.checkpoint)

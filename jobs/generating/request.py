@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from jobs.generating.how_options import how_of
 from training.codec_lm import CodecLmTask
 from training.conditioned import ConditionedTask
 from training.errors import SettingError
@@ -64,6 +65,7 @@ class Request:
     def how(self) -> How:
         """How to sample. Raises SettingError that names the option."""
         given = {
+            "seed": self.seed,
             "steps": self.steps,
             "guidance": self.cfg,
             "sampler": self.sampler,
@@ -71,11 +73,7 @@ class Request:
             "top_k": self.top_k,
             "top_p": self.top_p,
         }
-        try:
-            return How(seed=self.seed, **{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]  # each is of its field's type
-        except SettingError as error:
-            setting, _, what = str(error).partition(" ")
-            raise SettingError(f"--{_OPTIONS.get(setting, setting)} {what}") from error
+        return how_of(given)
 
     def check(self, task: Task, training: str) -> None:
         """Raise SettingError for an option that a model of this task cannot use."""
@@ -105,9 +103,6 @@ def _diffuses(task: Task) -> bool:
 def _speaks(task: Task) -> bool:
     return isinstance(task, CodecLmTask)
 
-
-_OPTIONS = {"guidance": "cfg", "top_k": "top-k", "top_p": "top-p"}
-"""Settings of ``How`` whose option has another name."""
 
 _USABLE: dict[str, Callable[[Task], bool]] = {
     "steps": _diffuses,
