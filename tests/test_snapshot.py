@@ -110,10 +110,11 @@ def test_names_are_plain_words(fake: Fake, name: str) -> None:
         load_snapshot(fake.dataset, name)
 
 
-def test_a_damaged_snapshot_is_a_failure_and_stops_gc(fake: Fake) -> None:
+@pytest.mark.parametrize("document", ['{"name": "first"}', '{"fragments": []}', "[]", "{"])
+def test_a_damaged_snapshot_is_a_failure_and_stops_gc(document: str, fake: Fake) -> None:
     create_snapshot(fake.dataset, "first")
     recompute(fake)
-    Path(fake.location, "snapshots", "first.json").write_text('{"name": "first"}')
+    Path(fake.location, "snapshots", "first.json").write_text(document)
     with pytest.raises(BuildFailedError, match="damaged"):
         load_snapshot(fake.dataset, "first")
     shards = sorted(Path(fake.location).rglob("*.parquet"))
