@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -137,6 +138,22 @@ def test_a_run_keeps_its_settings(tmp_path: Path) -> None:
     (tmp_path / "mine" / "thesis.txt").write_text("mine")
     with pytest.raises(SettingError, match="is there and no run"):
         begin(Run(tmp_path / "mine", "vae-tiny", (), ("/pack",)), resume=False)
+
+
+def test_a_pack_that_moved_is_the_same_and_one_made_anew_is_not(packs: dict[str, Path], tmp_path: Path) -> None:
+    def run(location: str, contents: str) -> Run:
+        return Run(tmp_path / "run", "vae-tiny", (), (location,), contents=(contents,) if contents else ())
+
+    moved = shutil.copytree(packs["vae"], tmp_path / "moved")
+    contents = Pack.open(str(packs["vae"])).contents
+    assert Pack.open(str(moved)).contents == contents
+    assert Pack.open(str(tiny_pack(tmp_path / "anew", "vae", 8, seed=9))).contents != contents
+    begin(run("/pack", contents), resume=False)
+    assert begin(run("/moved", contents), resume=True) == run("/moved", contents) == Run.read(tmp_path / "run")
+    with pytest.raises(SettingError, match="was trained on other windows than there are now in /moved"):
+        begin(run("/moved", "made anew"), resume=True)
+    with pytest.raises(SettingError, match="on /moved, not vae-tiny on /elsewhere"):
+        begin(run("/elsewhere", ""), resume=True)
 
 
 def test_the_last_value_of_a_setting_counts(tmp_path: Path) -> None:

@@ -88,6 +88,12 @@ class Pack:
         facts = self.document["statistics"]
         return Statistics(facts["mean"], facts["std"]) if facts else None
 
+    @cached_property
+    def contents(self) -> str:
+        """16 hex digits that are those of every copy of the pack, and of no pack with other windows."""
+        said = json.dumps(self.document["splits"], sort_keys=True)  # with the SHA-256 of each shard
+        return hashlib.sha256(said.encode()).hexdigest()[:16]
+
     @property
     def window_s(self) -> float:
         """Duration of a window."""

@@ -33,6 +33,8 @@ class Run:
     payload: Payload | None = None
     """What the packs hold, and what it is normalised by: sound can be made without the packs."""
     statistics: Statistics | None = None
+    contents: tuple[str, ...] = ()
+    """``Pack.contents`` of each pack: one that was moved is the same, one that was made anew is not."""
 
     @property
     def preset(self) -> Preset:
@@ -75,6 +77,7 @@ class Run:
             said.get("init_from"),
             Payload(**payload | {"shape": tuple(payload["shape"])}) if payload else None,
             Statistics(**statistics) if statistics else None,
+            tuple(said.get("contents", ())),
         )
 
     def write(self) -> None:
@@ -84,6 +87,7 @@ class Run:
             "training": self.training,
             "set": list(self.assignments),
             "packs": list(self.packs),
+            "contents": list(self.contents),
             "init_from": self.init_from,
             "payload": dataclasses.asdict(self.payload) if self.payload else None,
             "statistics": dataclasses.asdict(self.statistics) if self.statistics else None,
@@ -110,13 +114,25 @@ def begin(run: Run, resume: bool) -> Run:
         raise SettingError(f"there is a run in {str(run.folder)!r}: add --resume to go on with it, or choose another")
     earlier = Run.read(run.folder)
     merged = dataclasses.replace(run, assignments=_merged(earlier, run), init_from=earlier.init_from)
-    if (merged.training, merged.packs) != (earlier.training, earlier.packs):
+    _require_same(earlier, merged)
+    merged.write()
+    return merged
+
+
+def _require_same(earlier: Run, run: Run) -> None:
+    """Raise SettingError if a run is not to do what the earlier one did, whose steps would mean something else."""
+    known = bool(earlier.contents and run.contents)
+    moved = known and earlier.contents == run.contents
+    if earlier.training != run.training or (earlier.packs != run.packs and not moved):
         raise SettingError(
             f"the run in {str(run.folder)!r} trains {earlier.training} on {', '.join(earlier.packs)}, not"
             f" {run.training} on {', '.join(run.packs)}: choose another --out"
         )
-    merged.write()
-    return merged
+    if known and not moved:
+        raise SettingError(
+            f"the run in {str(run.folder)!r} was trained on other windows than there are now in"
+            f" {', '.join(run.packs)}: choose another --out, and --init-from to begin with its weights"
+        )
 
 
 def _merged(earlier: Run, wanted: Run) -> tuple[str, ...]:

@@ -124,7 +124,8 @@ def _wanted(args: argparse.Namespace, data: "Stream") -> Run:
     """The run that was asked for. Raises SettingError if there is nothing to begin it from."""
     best = _best(args.init_from)
     folder, packs = Path(args.out).absolute(), packs_of(args.data)
-    return Run(folder, args.training, tuple(args.set), packs, best, data.packs[0].payload, data.statistics)
+    contents = tuple(pack.contents for pack in data.packs)
+    return Run(folder, args.training, tuple(args.set), packs, best, data.packs[0].payload, data.statistics, contents)
 
 
 def _best(run: str | None) -> str | None:
