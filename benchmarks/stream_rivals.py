@@ -9,6 +9,7 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Generator, Iterator
+from functools import cache
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -31,35 +32,28 @@ Epochs = Callable[[Path, int, int], Iterator[Tensor]]
 
 
 def muze(folder: Path, batch: int, _: int) -> Iterator[Tensor]:
-    from training.pack import Pack
-
-    if folder not in _STREAMED:
-        pack = Pack.open(str(folder / "pack"))
-        _STREAMED[folder] = (pack, _batches(pack, batch))
-    pack, batches = _STREAMED[folder]
-    yield from islice(batches, pack.windows("train") // batch)
+    yield from islice(_endless(folder, batch), len(windows(folder)) // batch)
 
 
 def muze_first_epoch(folder: Path, batch: int, _: int) -> Iterator[Tensor]:
     """The epoch of a run with which it starts, and in which every checksum is compared."""
-    from training.pack import Pack
-
-    pack = Pack.open(str(folder / "pack"))
-    batches = _batches(pack, batch)
-    yield from islice(batches, pack.windows("train") // batch)
+    batches = _batches(folder, batch)
+    yield from islice(batches, len(windows(folder)) // batch)
     batches.close()
 
 
-def _batches(pack: Any, batch: int) -> Generator[Tensor, None, None]:
+def _batches(folder: Path, batch: int) -> Generator[Tensor, None, None]:
     """Those of epoch after epoch, without end."""
+    from training.pack import Pack
     from training.stream import Stream
 
+    pack = Pack.open(str(folder / "pack"))
     stream = Stream([pack], seed=time.monotonic_ns() % 2**31, conditions=())
     for [part] in stream.batches("train", 0, batch, batch):
         yield part.payload
 
 
-_STREAMED: dict[Path, Any] = {}
+_endless = cache(_batches)
 
 
 def webdataset(folder: Path, batch: int, workers: int) -> Iterator[Tensor]:
@@ -148,14 +142,10 @@ def _loaded(data: Any, batch: int, workers: int, column: str | None = None) -> I
     yield from DataLoader(data, batch_size=batch, num_workers=workers, collate_fn=collated)
 
 
-_OPENED: dict[Path, Any] = {}
-
-
+@cache
 def windows(folder: Path) -> Any:
     """All windows, float16, mapped into memory."""
-    if folder not in _OPENED:
-        _OPENED[folder] = np.load(folder / "windows.npy", mmap_mode="r")
-    return _OPENED[folder]
+    return np.load(folder / "windows.npy", mmap_mode="r")
 
 
 def checksums(batches: Iterator[Tensor]) -> list[int]:

@@ -15,7 +15,7 @@ from pipeline.artists import artists_of_tracks, mean_voices
 from pipeline.contents import Contents, current_contents
 from pipeline.dataset import Dataset
 from pipeline.errors import BuildFailedError
-from pipeline.out_file import require_file_name, scratch_beside
+from pipeline.out_file import require_writable, scratch_beside
 from pipeline.plain_values import plain
 from pipeline.snapshot import load_snapshot
 from pipeline.storage import Storage
@@ -57,7 +57,7 @@ def export(dataset: Dataset, out: Path, snapshot: str | None = None) -> Exported
     """
     contents = load_snapshot(dataset, snapshot).contents if snapshot else current_contents(dataset)
     artists_out = out.with_name(f"{out.name.removesuffix('.json')}.artist_embeddings.json")
-    require_file_name(out)
+    require_writable(out)
     with scratch_beside(out) as folder, _explained():
         tracks_file, artists_file = folder / "tracks.json", folder / "artists.json"
         with tracks_file.open("w", encoding="utf-8") as file:

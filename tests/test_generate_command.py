@@ -16,10 +16,12 @@ from featurizers import singer
 from featurizers.audio import Audio
 from featurizers.weights import model_id
 from featurizers.weights_store import LOCATION, Store
+from full_disk import no_file_above
 from jobs.generating.lyrics import phonemes_of
 from jobs.generating.output import json_path, write
 from jobs.generating.rerank import clap_scores
 from jobs.main import main
+from pipeline.errors import BadArgumentError
 from tiny_runs import TinyRuns, take_weights
 from voices import harmonic, vibrato_hz
 
@@ -291,3 +293,13 @@ def test_loud_sound_is_turned_down_and_not_clipped(tmp_path: Path) -> None:
     assert soundfile.read(tmp_path / "a.wav")[0] == pytest.approx([0.125, -1.0, 0.5], abs=1e-4)
     write(tmp_path / "a.wav", loud / 8, 8000, {})
     assert soundfile.read(tmp_path / "a.wav")[0] == pytest.approx([0.0625, -0.5, 0.25], abs=1e-4)
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_the_piece_that_was_there(tmp_path: Path) -> None:
+    out = tmp_path / "a.wav"
+    first = write(out, np.zeros((1, 800), np.float32), 8000, {"muze": "1"})
+    with no_file_above(1 << 14), pytest.raises(BadArgumentError, match="cannot write --out"):
+        write(out, np.zeros((1, 80000), np.float32), 8000, {"muze": "2"})
+    assert json.loads(json_path(out).read_text()) == first
+    assert soundfile.read(out)[0].shape == (800,)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "a.wav"]

@@ -1,28 +1,12 @@
 """Files for ``--out``: whole or not at all, and one sentence where they cannot be."""
 
-import resource
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from full_disk import no_file_above
 from pipeline.errors import BadArgumentError
-from pipeline.out_file import require_file_name, require_writable, scratch_beside, write_whole
-
-
-@contextmanager
-def no_file_above(num_bytes: int) -> Iterator[None]:
-    """As on a disk that gets full: a write beyond raises OSError."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
+from pipeline.out_file import require_writable, scratch_beside, write_whole
 
 
 def test_what_there_is_stays_until_all_is_written(tmp_path: Path) -> None:
@@ -66,7 +50,7 @@ def test_where_it_cannot_be_written_is_known_before(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
-def test_a_name_says_what_is_in_it() -> None:
-    require_file_name(Path("a.PNG"), ".html", ".png")
+def test_a_name_says_what_is_in_it(tmp_path: Path) -> None:
+    require_writable(tmp_path / "a.PNG", ".html", ".png")
     with pytest.raises(BadArgumentError, match=r"--out is 'a.txt': expected a name that ends in .html or .png"):
-        require_file_name(Path("a.txt"), ".html", ".png")
+        require_writable(Path("a.txt"), ".html", ".png")

@@ -12,7 +12,7 @@ from jobs.pictures.report import dataset_card
 from jobs.pictures.report_page import render_page
 from pipeline.dataset import open_dataset
 from pipeline.errors import BadArgumentError
-from pipeline.out_file import require_file_name, write_whole
+from pipeline.out_file import require_writable, write_whole
 
 EXAMPLE = "muze report dataset --out report.html"
 
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
         raise BadArgumentError("report got no --out: give --out FILE.html for the page, or --json for its figures")
     out = None if args.out is None else Path(args.out)
     if out is not None:
-        require_file_name(out, ".html")
+        require_writable(out, ".html")
     card = dataset_card(open_dataset(args.dataset), args.snapshot)
     if out is not None:
         write_whole(out, render_page(card).encode())

@@ -18,7 +18,7 @@ from jobs.pictures.track_picture import picture_of
 from jobs.pictures.track_png import png_of
 from pipeline.dataset import Dataset, open_dataset
 from pipeline.errors import BadArgumentError
-from pipeline.out_file import require_file_name, write_whole
+from pipeline.out_file import require_writable, write_whole
 from pipeline.reasons import Refused
 from pipeline.track_names import EXPECTED, tracks_named
 from pipeline.track_rows import track_rows
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if args.out is not None:
-        require_file_name(Path(args.out), *_SUFFIXES)
+        require_writable(Path(args.out), *_SUFFIXES)
     require("matplotlib" if str(args.out).lower().endswith(".png") else "jinja2", "pictures", "a picture")
     dataset = open_dataset(args.dataset)
     track = track_rows(dataset, _track_id(dataset, args.track), FRAGMENTS)

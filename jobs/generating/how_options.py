@@ -5,7 +5,7 @@ from typing import Any
 from training.errors import SettingError
 from training.generating.how import How
 
-OPTIONS = {"guidance": "cfg", "top_k": "top-k", "top_p": "top-p"}
+_OPTIONS = {"guidance": "cfg", "top_k": "top-k", "top_p": "top-p"}
 """Settings whose option has another name."""
 
 
@@ -15,4 +15,4 @@ def how_of(given: dict[str, Any]) -> How:
         return How(**{name: value for name, value in given.items() if value is not None})
     except SettingError as error:
         setting, _, what = str(error).partition(" ")
-        raise SettingError(f"--{OPTIONS.get(setting, setting)} {what}") from error
+        raise SettingError(f"--{_OPTIONS.get(setting, setting)} {what}") from error

@@ -3,13 +3,14 @@
 import hashlib
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from featurizers.audio import Samples
-from pipeline.out_file import write_whole
+from pipeline.out_file import scratch_beside
 
 FULL_SCALE = 32767
 
@@ -31,12 +32,15 @@ def write(out: Path, samples: Samples, rate_hz: int, document: dict[str, Any]) -
     peak = float(np.abs(samples).max(initial=0.0))
     gain = 1.0 / peak if peak > 1 else 1.0
     quantised = np.rint(samples.T.astype(np.float64) * gain * FULL_SCALE).astype(np.int16)
-    file = io.BytesIO()
+    file = io.BytesIO()  # for a full disk to be an OSError, which soundfile does not raise
     soundfile.write(file, quantised, rate_hz, subtype="PCM_16", format="WAV")
     wav = file.getvalue()
     sound = {"rate_hz": rate_hz, "channels": samples.shape[0], "samples": samples.shape[1], "gain": gain}
     whole = document | {"audio": {"file": out.name, **sound, "sha256": hashlib.sha256(wav).hexdigest()}}
-    json_path(out).unlink(missing_ok=True)
-    write_whole(out, wav)
-    write_whole(json_path(out), json.dumps(whole, indent=1).encode())
+    with scratch_beside(out) as scratch:
+        (scratch / out.name).write_bytes(wav)
+        (scratch / json_path(out).name).write_text(json.dumps(whole, indent=1))
+        json_path(out).unlink(missing_ok=True)
+        os.replace(scratch / out.name, out)
+        os.replace(scratch / json_path(out).name, json_path(out))
     return whole
