@@ -156,6 +156,17 @@ def test_a_pack_that_moved_is_the_same_and_one_made_anew_is_not(packs: dict[str,
         begin(run("/elsewhere", ""), resume=True)
 
 
+def test_a_run_is_not_resumed_over_a_pack_made_anew(
+    packs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    location, folder = str(packs["vae"]), tmp_path / "run"
+    begin(Run(folder, "vae-tiny", ("task.mel=32k",), (location,), contents=("another pack",)), resume=False)
+    words = ["vae-tiny", "--data", location, "--out", str(folder), "--weights", str(tmp_path / "store")]
+    code, out, error = said(capsys, "train", *words, "--resume")
+    assert (code, out) == (2, "")
+    assert f"was trained on other windows than there are now in {location}" in error
+
+
 def test_the_last_value_of_a_setting_counts(tmp_path: Path) -> None:
     run = Run(tmp_path / "run", "vae-tiny", ("looping.steps=100", "task.beta=0.1", "task.beta=0.5"), ("/pack",))
     begin(run, resume=False)

@@ -74,14 +74,16 @@ def run(args: argparse.Namespace) -> int:
             print(json.dumps(needs) if args.json else _in_words(needs))
             return 0
         data = _data(args)
-        needs = _needs(fitted(preset, data.packs[0].payload))
-        use_store(args.weights)
+        payload = data.packs[0].payload
         wanted = _wanted(args, data)
-        delivery = delivery_of(wanted, args.encoder_name)
         known, crew = begun(wanted), Crew(args.workers, args.gpus)
+        fitted(known.preset, payload)  # what was set when it began need not be said again
+        use_store(args.weights)
+        delivery = delivery_of(wanted, args.encoder_name)
         text_encoder = text_encoder_of(known.preset.task)
         _require_startable(known, crew, known is wanted)
         started = begin(wanted, args.resume)
+        needs = _needs(fitted(started.preset, payload))
     except SettingError as error:
         raise BadArgumentError(str(error)) from error
     print(_in_words(needs), file=sys.stderr)
