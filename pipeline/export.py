@@ -1,7 +1,6 @@
 """Export: a dataset as the JSON of another format, written as it is read."""
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pipeline.artists import artists_of_tracks, mean_voices
 from pipeline.contents import Contents, current_contents
 from pipeline.dataset import Dataset
 from pipeline.errors import BuildFailedError
-from pipeline.out_file import require_writable, scratch_beside
+from pipeline.out_file import move_onto, require_writable, scratch_beside
 from pipeline.plain_values import plain
 from pipeline.snapshot import load_snapshot
 from pipeline.storage import Storage
@@ -64,8 +63,8 @@ def export(dataset: Dataset, out: Path, snapshot: str | None = None) -> Exported
             num_tracks = _write_tracks(dataset.storage, contents, folder, file)
         with artists_file.open("w", encoding="utf-8") as file:
             num_artists = _write_artists(dataset.storage, contents, file)
-        os.replace(artists_file, artists_out)
-        os.replace(tracks_file, out)
+        move_onto(artists_file, artists_out)
+        move_onto(tracks_file, out)
     return Exported(out, num_tracks, artists_out, num_artists)
 
 

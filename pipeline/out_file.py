@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any
 
 from pipeline.errors import BadArgumentError
 
@@ -25,15 +26,44 @@ def scratch_beside(out: Path) -> Iterator[Path]:
 
     Raises BadArgumentError for every OSError within: something could not be written.
     """
+    if _takes_what_comes(out):
+        raise BadArgumentError(f"cannot write --out: {str(out)!r} is a pipe or a device, give the name of a file")
     try:
-        with tempfile.TemporaryDirectory(dir=out.absolute().parent, prefix=".muze-") as folder:
+        with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.realpath(out)), prefix=".muze-") as folder:
             yield Path(folder)
     except OSError as error:
         raise BadArgumentError(f"cannot write --out {str(out)!r}: {error.strerror or error}") from error
+
+
+def move_onto(file: Path, out: Path) -> None:
+    """Put a file in the place of the one that is there, or that a link there leads to."""
+    os.replace(file, os.path.realpath(out))
 
 
 def write_whole(out: Path, data: bytes) -> None:
     """Write a file, in place of the one that is there. Raises BadArgumentError if it cannot be written."""
     with scratch_beside(out) as scratch:
         (scratch / out.name).write_bytes(data)
-        os.replace(scratch / out.name, out)
+        move_onto(scratch / out.name, out)
+
+
+@contextmanager
+def stream_to(out: Path, binary: bool) -> Iterator[IO[Any]]:
+    """Give a stream whose content becomes the file if nothing is raised; a pipe or a device gets it as it comes.
+
+    Raises BadArgumentError if it cannot be written.
+    """
+    mode: dict[str, Any] = {"mode": "wb"} if binary else {"mode": "w", "encoding": "utf-8", "newline": ""}
+    if _takes_what_comes(out):
+        with open(out, **mode) as pipe:
+            yield pipe
+        return
+    require_writable(out)
+    with scratch_beside(out) as scratch:
+        with open(scratch / out.name, **mode) as file:
+            yield file
+        move_onto(scratch / out.name, out)
+
+
+def _takes_what_comes(out: Path) -> bool:
+    return os.path.exists(out) and not os.path.isdir(out) and not os.path.isfile(out)

@@ -1,7 +1,10 @@
 """File names as text: every name that a file system allows has one uri, and every uri prints on one line."""
 
 import os
+from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from pipeline.errors import BadArgumentError
 
 FILE_SCHEME = "file://"
 
@@ -25,6 +28,15 @@ def path_of_uri(uri: str) -> str:
 
 def is_local(uri: str) -> bool:
     return "://" not in uri or uri.startswith(FILE_SCHEME)
+
+
+def local_path(text: str, option: str) -> Path:
+    """Return the path that an option names. Raises BadArgumentError for a URL of another place."""
+    if not is_local(text):
+        raise BadArgumentError(
+            f"{option} is {text!r}: expected a path; only music, datasets, packs and weights can be behind a URL"
+        )
+    return Path(path_of_uri(text))
 
 
 def printable(text: str) -> str:

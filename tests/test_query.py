@@ -424,11 +424,14 @@ def test_repeated_column_names_are_numbered(shared: Fake, capsys: pytest.Capture
     assert json.loads(capsys.readouterr().out) == [{"a": 1, "a_1": 2, "a_1_1": 3}]
 
 
-def test_a_query_that_fails_half_way_leaves_no_file(shared: Fake, tmp_path: Path) -> None:
+def test_a_query_that_fails_half_way_leaves_no_file_or_the_one_that_was_there(shared: Fake, tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
     sql = "SELECT CASE WHEN i = 5000 THEN error('boom') ELSE i END FROM range(6000) t(i)"
     assert main(["query", shared.location, sql, "--format", "csv", "--out", str(out)]) == 2
     assert not out.exists()
+    out.write_text("of last week")
+    assert main(["query", shared.location, sql, "--format", "csv", "--out", str(out)]) == 2
+    assert out.read_text() == "of last week"
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,10 @@ BAD = {
     "setting": (["vae-tiny", "--set", "task.latents=8"], "'latents' is unknown, the nearest is 'latent_dim'"),
     "no data": (["vae-tiny", "--out", "{out}"], "--data PACK and --out RUN are needed"),
     "no pack": (["vae-tiny", "--data", "{out}/none", "--out", "{out}/run"], "none"),
+    "run behind a URL": (
+        ["vae-tiny", "--data", "{vae}", "--out", "s3://b/run"],
+        "--out is 's3://b/run': expected a path",
+    ),
     "workers": (["vae-tiny", "--data", "{vae}", "--out", "{out}/run", "--workers", "0"], "--workers is 0"),
     "uneven": (
         ["vae-tiny", "--data", "{vae}", "--out", "{out}/run", "--set", "task.mel=32k", "--workers", "3"],

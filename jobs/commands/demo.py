@@ -18,6 +18,7 @@ from jobs.demo.songs import HARBOUR_LIGHTS
 from jobs.demo.write import render_songs
 from pipeline.dataset import open_dataset
 from pipeline.query import query_table
+from pipeline.uris import local_path
 from schemas import sine_tokens as sines
 
 EXAMPLE = "muze demo --out demo"
@@ -28,28 +29,29 @@ QUERIES = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--music", type=Path, metavar="FOLDER", help="analyse this instead of rendered songs")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where songs and dataset go")
+    parser.add_argument("--music", metavar="FOLDER", help="analyse this instead of rendered songs")
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="where songs and dataset go")
 
 
 def run(args: argparse.Namespace) -> int:
     console = Console(highlight=False)
-    dataset = args.out / "dataset"
+    out = local_path(args.out, "--out")
+    dataset = out / "dataset"
     music = args.music
     if music is None:
         console.print("rendering songs ...")
-        music = render_songs(args.out)
-    code = _show("build", str(music), "--out", str(dataset), "--recipe", "bundled")
+        music = str(render_songs(out))
+    code = _show("build", music, "--out", str(dataset), "--recipe", "bundled")
     if code == 0:
         code = _show("status", str(dataset))
         for sql in QUERIES:
             code = code or _show("query", str(dataset), sql)
-        code = code or _show("report", str(dataset), "--out", str(args.out / "report.html"))
+        code = code or _show("report", str(dataset), "--out", str(out / "report.html"))
     if code == 0 and args.music is None:
         shown = Path(HARBOUR_LIGHTS.file_name).name
-        code = _show("show", str(dataset), shown, "--out", str(args.out / "track.html"))
-        _compare(args.out / "truth.json", dataset, console)
-    return code or _second_act(str(music), args.out, console)
+        code = _show("show", str(dataset), shown, "--out", str(out / "track.html"))
+        _compare(out / "truth.json", dataset, console)
+    return code or _second_act(music, out, console)
 
 
 def _second_act(music: str, out: Path, console: Console) -> int:

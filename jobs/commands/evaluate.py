@@ -18,6 +18,7 @@ from jobs.trained_runs import CHECKPOINT_HELP, open_run
 from jobs.weights import use_store
 from pipeline.errors import BadArgumentError
 from pipeline.out_file import require_writable, write_whole
+from pipeline.uris import local_path
 from training.errors import SettingError
 
 EXAMPLE = "muze evaluate --run runs/vae --data packs/songs --samples 32 --out vae.json"
@@ -49,21 +50,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.samples < _MIN_SAMPLES:
         raise BadArgumentError(f"--samples is {args.samples}: expected {_MIN_SAMPLES} or more, or there is no distance")
-    if args.out:
-        require_writable(Path(args.out))
+    run_folder = local_path(args.run_folder, "--run").absolute()
+    out = local_path(args.out, "--out") if args.out else None
+    if out is not None:
+        require_writable(out)
     require("torch", "train", "it")
     use_store(args.weights)
     try:
-        document = _evaluated(args)
+        document = _evaluated(args, run_folder)
     except SettingError as error:
         raise BadArgumentError(str(error)) from error
-    if args.out:
-        write_whole(Path(args.out), (json.dumps(document, indent=1) + "\n").encode())
+    if out is not None:
+        write_whole(out, (json.dumps(document, indent=1) + "\n").encode())
     print(json.dumps(document) if args.json else in_words(document))
     return 0
 
 
-def _evaluated(args: argparse.Namespace) -> dict[str, Any]:
+def _evaluated(args: argparse.Namespace, run_folder: Path) -> dict[str, Any]:
     """Raises SettingError, WeightsError or DamagedShardError."""
     from jobs.evaluating.evaluate import Request, evaluate  # imports torch
     from jobs.generating.how_options import how_of
@@ -73,7 +76,7 @@ def _evaluated(args: argparse.Namespace) -> dict[str, Any]:
     how = how_of({"seed": args.seed, "steps": args.steps, "guidance": args.cfg})
     request = Request(args.split, args.samples, args.embedding, how)
     pack = Pack.open(args.data)
-    trained = open_run(Path(args.run_folder).absolute(), args.checkpoint)
+    trained = open_run(run_folder, args.checkpoint)
     renderer = renderer_of(trained, args.vocoder)
     return evaluate(trained, pack, request, renderer, lambda words: print(words, file=sys.stderr, flush=True))
 

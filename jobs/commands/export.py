@@ -7,10 +7,10 @@ Track ids stay strings of 32 hex digits, though the format's own are integers, a
 
 import argparse
 import json
-from pathlib import Path
 
 from pipeline.dataset import open_dataset
 from pipeline.export import export
+from pipeline.uris import local_path
 from schemas.muzible import FORMAT
 
 EXAMPLE = f"muze export dataset --format {FORMAT} --out dataset.json"
@@ -25,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    exported = export(open_dataset(args.dataset), Path(args.out), args.snapshot)
+    out = local_path(args.out, "--out")
+    exported = export(open_dataset(args.dataset), out, args.snapshot)
     if args.json:
         print(json.dumps(exported.report()))
     else:

@@ -8,7 +8,6 @@ import argparse
 import dataclasses
 import json
 import sys
-from pathlib import Path
 
 from jobs.extras import require
 from jobs.generating.output import json_path, write
@@ -18,6 +17,7 @@ from jobs.trained_runs import CHECKPOINT_HELP
 from jobs.weights import use_store
 from pipeline.errors import BadArgumentError
 from pipeline.out_file import require_writable
+from pipeline.uris import local_path
 from training.errors import SettingError
 from training.generating.templates import TEMPLATES
 
@@ -61,8 +61,10 @@ def run(args: argparse.Namespace) -> int:
 
     names = [field.name for field in dataclasses.fields(Request) if field.name != "run"]
     try:
-        request = Request(run=args.run_folder, **{name: getattr(args, name) for name in names})
-        for path in (out := Path(request.out), json_path(out)):
+        request = Request(
+            run=str(local_path(args.run_folder, "--run")), **{name: getattr(args, name) for name in names}
+        )
+        for path in (out := local_path(request.out, "--out"), json_path(out)):
             require_writable(path)
         piece = perform(request)
     except SettingError as error:

@@ -9,9 +9,9 @@ times do not come in. Tracks without an id of ours get one from their path: keep
 
 import argparse
 import json
-from pathlib import Path
 
 from pipeline.importing import import_muzible
+from pipeline.uris import local_path
 
 EXAMPLE = "muze import dataset.json --out dataset"
 
@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    report = import_muzible(Path(args.file), args.out)
+    report = import_muzible(local_path(args.file, "FILE.json"), args.out)
     if args.json:
         print(json.dumps(report))
         return 0

@@ -6,10 +6,7 @@ long; json and csv give every value, with null for NaN within lists, and parquet
 """
 
 import argparse
-import contextlib
-import os
 import sys
-from collections.abc import Iterator
 from itertools import islice
 from typing import IO, Any
 
@@ -17,7 +14,9 @@ from jobs.tables import render
 from jobs.writers import TEXT_WRITERS, rows_of, write_parquet
 from pipeline.dataset import open_dataset
 from pipeline.errors import BadArgumentError
+from pipeline.out_file import stream_to
 from pipeline.query import Answer, run_query
+from pipeline.uris import local_path
 
 EXAMPLE = 'muze query dataset "SELECT title, tempo_bpm, key FROM features ORDER BY tempo_bpm"'
 _MAX_TABLE_ROWS = 1000
@@ -38,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         if args.out is None:
             _write(answer, args.format, sys.stdout)
         else:
-            with _output(args.out, binary=args.format == "parquet") as file:
+            with stream_to(local_path(args.out, "--out"), binary=args.format == "parquet") as file:
                 _write(answer, args.format, file)
     return 0
 
@@ -57,19 +56,3 @@ def _write_table(answer: Answer, out: IO[str]) -> None:
     out.write(render(answer.schema.names, rows[:_MAX_TABLE_ROWS]) + "\n")
     if len(rows) > _MAX_TABLE_ROWS:
         print(f"the first {_MAX_TABLE_ROWS} rows; --format csv gives all", file=sys.stderr)
-
-
-@contextlib.contextmanager
-def _output(path: str, binary: bool) -> Iterator[IO[Any]]:
-    """Open a file for writing. What a query that fails half way has written is removed."""
-    try:
-        file: IO[Any] = open(path, "wb") if binary else open(path, "w", encoding="utf-8", newline="")  # noqa: SIM115
-    except OSError as error:
-        raise BadArgumentError(f"cannot write --out {path!r}: {error.strerror}") from error
-    with file:
-        try:
-            yield file
-        except BaseException:
-            if os.path.isfile(path):
-                os.unlink(path)
-            raise

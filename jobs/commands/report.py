@@ -6,13 +6,13 @@ so; everything else counts all rows. --json prints the same figures as one docum
 
 import argparse
 import json
-from pathlib import Path
 
 from jobs.pictures.report import dataset_card
 from jobs.pictures.report_page import render_page
 from pipeline.dataset import open_dataset
 from pipeline.errors import BadArgumentError
 from pipeline.out_file import require_writable, write_whole
+from pipeline.uris import local_path
 
 EXAMPLE = "muze report dataset --out report.html"
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     if args.out is None and not args.json:
         raise BadArgumentError("report got no --out: give --out FILE.html for the page, or --json for its figures")
-    out = None if args.out is None else Path(args.out)
+    out = None if args.out is None else local_path(args.out, "--out")
     if out is not None:
         require_writable(out, ".html")
     card = dataset_card(open_dataset(args.dataset), args.snapshot)

@@ -22,6 +22,7 @@ from pipeline.out_file import require_writable, write_whole
 from pipeline.reasons import Refused
 from pipeline.track_names import EXPECTED, tracks_named
 from pipeline.track_rows import track_rows
+from pipeline.uris import local_path
 
 EXAMPLE = 'muze show dataset "Night Ferry.ogg" --out ferry.html'
 _SUFFIXES = (".html", ".png")
@@ -37,12 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.out is not None:
-        require_writable(Path(args.out), *_SUFFIXES)
-    require("matplotlib" if str(args.out).lower().endswith(".png") else "jinja2", "pictures", "a picture")
+    chosen = None if args.out is None else local_path(args.out, "--out")
+    if chosen is not None:
+        require_writable(chosen, *_SUFFIXES)
+    require("matplotlib" if str(chosen).lower().endswith(".png") else "jinja2", "pictures", "a picture")
     dataset = open_dataset(args.dataset)
     track = track_rows(dataset, _track_id(dataset, args.track), FRAGMENTS)
-    out = Path(args.out) if args.out is not None else Path(f"{picture_name(track)}.html")
+    out = chosen or Path(f"{picture_name(track)}.html")
     audio: Audio | None = None
     silent = ""
     try:

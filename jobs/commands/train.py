@@ -29,6 +29,7 @@ from jobs.vae_delivery import delivery_of
 from jobs.weights import use_store
 from pipeline.errors import BadArgumentError
 from pipeline.splits import normalised_artist
+from pipeline.uris import local_path
 from training.config import Preset
 from training.errors import SettingError
 from training.fit import fitted
@@ -125,7 +126,7 @@ def _data(args: argparse.Namespace) -> "Stream":
 def _wanted(args: argparse.Namespace, data: "Stream") -> Run:
     """The run that was asked for. Raises SettingError if there is nothing to begin it from."""
     best = _best(args.init_from)
-    folder, packs = Path(args.out).absolute(), packs_of(args.data)
+    folder, packs = local_path(args.out, "--out").absolute(), packs_of(args.data)
     contents = tuple(pack.contents for pack in data.packs)
     return Run(folder, args.training, tuple(args.set), packs, best, data.packs[0].payload, data.statistics, contents)
 
@@ -136,7 +137,7 @@ def _best(run: str | None) -> str | None:
         return None
     from training.checkpoint import Checkpoints
 
-    best = Checkpoints(Run.read(Path(run)).checkpoints, 1).best()
+    best = Checkpoints(Run.read(local_path(run, "--init-from")).checkpoints, 1).best()
     if best is None:
         raise SettingError(f"the run in {run!r} has no checkpoint yet: train it longer, or leave out --init-from")
     return str(best.absolute())

@@ -3,14 +3,13 @@
 import hashlib
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from featurizers.audio import Samples
-from pipeline.out_file import scratch_beside
+from pipeline.out_file import move_onto, scratch_beside
 
 FULL_SCALE = 32767
 
@@ -41,6 +40,6 @@ def write(out: Path, samples: Samples, rate_hz: int, document: dict[str, Any]) -
         (scratch / out.name).write_bytes(wav)
         (scratch / json_path(out).name).write_text(json.dumps(whole, indent=1))
         json_path(out).unlink(missing_ok=True)
-        os.replace(scratch / out.name, out)
-        os.replace(scratch / json_path(out).name, json_path(out))
+        move_onto(scratch / out.name, out)
+        move_onto(scratch / json_path(out).name, json_path(out))
     return whole
