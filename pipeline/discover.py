@@ -150,7 +150,7 @@ def _discover_remote(source: str, found: Discovery) -> None:
     import fsspec
 
     try:
-        filesystem, path = fsspec.core.url_to_fs(source)
+        filesystem, path = fsspec.core.url_to_fs(source, use_listings_cache=False)
         if "*" in path:
             entries = filesystem.glob(path, detail=True)
         elif filesystem.isfile(path):

@@ -78,7 +78,7 @@ class Recipe:
         while waiting:
             name = waiting.pop()
             if name not in self.fragments:
-                raise BadArgumentError(_unknown("fragment", name, self.fragments))
+                raise BadArgumentError(_missing(name, self))
             if name not in needed:
                 needed.add(name)
                 waiting.extend(self.reads(self.by_fragment[name]) if name != TRACKS.name else ())
@@ -115,6 +115,13 @@ def _unknown(what: str, got: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(got, names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"unknown {what} {got!r}: expected one of {', '.join(names)}{hint}"
+
+
+def _missing(fragment: str, recipe: Recipe) -> str:
+    if fragment not in FEATURIZERS:
+        return _unknown("fragment", fragment, recipe.fragments)
+    held = ", ".join(sorted(recipe.fragments))
+    return f"fragment {fragment!r} is not in recipe {recipe.name}, which has {held}: choose a recipe that names it"
 
 
 def parse_recipe(name: str, document: Any) -> Recipe:

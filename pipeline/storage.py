@@ -37,7 +37,8 @@ class Storage:
     def _filesystem(self) -> Any:
         import fsspec
 
-        return fsspec.core.url_to_fs(self.root)[0]
+        # Listings that are kept do not know what other processes have written since.
+        return fsspec.core.url_to_fs(self.root, use_listings_cache=False)[0]
 
     def put_if_absent(self, path: str, data: bytes) -> bool:
         """Write an object whole or not at all, unless it exists; return whether it was written."""

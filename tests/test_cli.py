@@ -45,6 +45,10 @@ BAD_BUILDS = {
         ["build", "{music}", "--out", "{out}", "--recipe", "bundled", "--only", "rythm"],
         "unknown fragment 'rythm'",
     ),
+    "fragment of another recipe": (
+        ["build", "{music}", "--out", "{out}", "--recipe", "bundled", "--only", "mel"],
+        "fragment 'mel' is not in recipe bundled, which has harmony, level,",
+    ),
     "foreign folder": (["build", "{music}", "--out", "{music}", "--recipe", "bundled"], "no muze dataset"),
     "limit": (["build", "{music}", "--out", "{out}", "--limit", "0"], "--limit is 0: expected more than 0"),
     "error limit": (["build", "{music}", "--out", "{out}", "--error-limit", "2"], "expected a share from 0 to 1"),
