@@ -23,10 +23,11 @@ _PASS_FRAMES = 2048  # a few MiB of spectra at a time
 class Mel(Featurizer):
     """The log-mel of ``spec``, of each of two channels or of their mean.
 
-    44k is the one that BigVGAN-v2's weights decode, 32k the published one of the 32 kHz models.
+    44k is the one that BigVGAN-v2's weights decode, 24k that of Vocos' weights, 32k the published one of the 32 kHz
+    models.
     """
 
-    spec: Literal["44k", "32k"] = "44k"
+    spec: Literal["44k", "32k", "24k"] = "44k"
     stereo: bool = False
     writes = MEL
     cost = 0.004
@@ -59,6 +60,7 @@ def filters_of(spec: MelSpec) -> Floats:
         fmin=spec.fmin_hz,
         fmax=spec.fmax_hz,
         htk=spec.mel_scale == "htk",
+        norm="slaney" if spec.norm == "area" else None,
     )
     return filters
 

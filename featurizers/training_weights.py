@@ -42,4 +42,23 @@ TRAINING_WEIGHTS = (
         ),
         commands=("generate", "evaluate"),
     ),
+    Weight(
+        name="vocos-mel-24khz",
+        origin=Hub("charactr/vocos-mel-24khz", "0feb3fdd929bcd6649e0e7c5a688cf7dd012ef21"),
+        files=(
+            WeightFile("config.yaml", 461, "da9033922f969a47f0c160010226919e59f27761fd5066f3828d46de6650b0fc"),
+            WeightFile(
+                "pytorch_model.bin", 54365991, "97ec976ad1fd67a33ab2682d29c0ac7df85234fae875aefcc5fb215681a91b2a"
+            ),
+        ),
+        fragments=(),
+        source="https://huggingface.co/charactr/vocos-mel-24khz",
+        licence="MIT",
+        commercial_use=True,
+        licence_note=(
+            "The model card and the code (https://github.com/gemelo-ai/vocos) say MIT; trained on LibriTTS, read books"
+            " under CC-BY-4.0: speech, not music."
+        ),
+        commands=("generate", "evaluate"),
+    ),
 )

@@ -204,7 +204,7 @@ BAD = {
     "no words": (["--run", "{ldm}", "--lyrics", "- -"], "has no word that could be sung"),
     "cfg": (["--run", "{vae}", "--cfg", "2"], "--cfg is nothing that a run of vae-tiny can use"),
     "key of a vae": (["--run", "{vae}", "--key", "C"], "--key is nothing that a run of vae-tiny can use"),
-    "no vocoder": (["--run", "{vae}", "--vocoder", "{out}"], "expected griffin-lim, bigvgan or the folder"),
+    "no vocoder": (["--run", "{vae}", "--vocoder", "{out}"], "expected griffin-lim, bigvgan, vocos or the folder"),
 }
 
 

@@ -20,6 +20,10 @@ def noisy_tones(spec: MelSpec, seconds: float = 0.5) -> Tensor:
     return (0.2 * tones + 0.05 * torch.randn(time_s.shape, generator=torch.Generator().manual_seed(1)))[None]
 
 
+def librosa_norm(spec: MelSpec) -> str | None:
+    return {"area": "slaney", "peak": None}[spec.norm]
+
+
 def sine(spec: MelSpec, hz: float, seconds: float = 1.0) -> Tensor:
     return 0.5 * torch.sin(2 * torch.pi * hz * torch.arange(int(seconds * spec.rate_hz)) / spec.rate_hz)[None]
 
@@ -29,7 +33,12 @@ def sine(spec: MelSpec, hz: float, seconds: float = 1.0) -> Tensor:
 def test_filters_are_those_of_librosa(name: str, scale: str) -> None:
     spec = dataclasses.replace(MEL_SPECS[name], mel_scale=scale)
     theirs = librosa.filters.mel(
-        sr=spec.rate_hz, n_fft=spec.n_fft, n_mels=spec.num_bins, fmin=0, fmax=spec.fmax_hz, htk=scale == "htk"
+        sr=spec.rate_hz,
+        n_fft=spec.n_fft,
+        n_mels=spec.num_bins,
+        fmax=spec.fmax_hz,
+        htk=scale == "htk",
+        norm=librosa_norm(spec),
     )
     np.testing.assert_allclose(mel_filters(spec).numpy(), theirs, atol=1e-7)
 
@@ -38,7 +47,8 @@ def test_filters_are_those_of_librosa(name: str, scale: str) -> None:
 def test_log_mels_are_those_of_librosa(name: str) -> None:
     spec = MEL_SPECS[name]
     samples = noisy_tones(spec)
-    padded = np.pad(samples[0].numpy(), (spec.n_fft - spec.hop_samples) // 2, mode="reflect")
+    beyond = spec.n_fft // 2 if name == "24k" else (spec.n_fft - spec.hop_samples) // 2
+    padded = np.pad(samples[0].numpy(), beyond, mode="reflect")
     theirs = librosa.feature.melspectrogram(
         y=padded,
         sr=spec.rate_hz,
@@ -49,20 +59,22 @@ def test_log_mels_are_those_of_librosa(name: str) -> None:
         power=1.0,
         n_mels=spec.num_bins,
         fmax=spec.rate_hz / 2,
-    )
+        htk=name == "24k",
+        norm=librosa_norm(spec),
+    )[:, : spec.num_frames(samples.shape[1])]
     ours = log_mel(samples, spec)
     assert ours.shape == (1, spec.num_bins, spec.num_frames(samples.shape[1]))
-    np.testing.assert_allclose(ours[0].numpy(), np.log(np.maximum(theirs, 1e-5)), atol=1e-4)
+    np.testing.assert_allclose(ours[0].numpy(), np.log(np.maximum(theirs, 1e-7 if name == "24k" else 1e-5)), atol=1e-4)
 
 
 @SPECS
-def test_silence_is_what_bigvgan_makes_of_it(name: str) -> None:
+def test_silence_is_what_the_vocoder_makes_of_it(name: str) -> None:
     spec = MEL_SPECS[name]
-    silent = np.sqrt(np.full((1 + spec.n_fft // 2, 1), 1e-9))
+    silent = np.zeros((1 + spec.n_fft // 2, 1)) if name == "24k" else np.sqrt(np.full((1 + spec.n_fft // 2, 1), 1e-9))
     theirs = librosa.feature.melspectrogram(S=silent, sr=spec.rate_hz, n_mels=spec.num_bins)
     samples = torch.zeros(1, spec.rate_hz // 10, requires_grad=True)
     ours = log_mel(samples, spec)
-    np.testing.assert_allclose(ours[0, :, 0].detach().numpy(), np.log(np.maximum(theirs, 1e-5))[:, 0], atol=1e-4)
+    np.testing.assert_allclose(ours[0, :, 0].detach().numpy(), np.log(np.maximum(theirs, spec.floor))[:, 0], atol=1e-4)
     ours.sum().backward()
     assert samples.grad is not None
     assert samples.grad.isfinite().all()
@@ -72,7 +84,7 @@ def test_silence_is_what_bigvgan_makes_of_it(name: str) -> None:
 @SPECS
 def test_a_sine_lands_in_its_bin(name: str, hz: float) -> None:
     spec = MEL_SPECS[name]
-    peaks_hz = librosa.mel_frequencies(spec.num_bins + 2, fmin=spec.fmin_hz, fmax=spec.fmax_hz)[1:-1]
+    peaks_hz = librosa.mel_frequencies(spec.num_bins + 2, fmin=spec.fmin_hz, fmax=spec.fmax_hz, htk=name == "24k")[1:-1]
     found = log_mel(sine(spec, hz), spec)[0].mean(dim=1).argmax()
     assert abs(int(found) - int(np.abs(peaks_hz - hz).argmin())) <= 1
 
@@ -109,6 +121,15 @@ def test_griffin_lim_sounds_as_it_was_told_and_repeats_itself(name: str) -> None
     assert not torch.allclose(first, other, atol=1e-2)
     assert float((log_mel(first, spec) - wanted).abs().mean()) < 0.25
     assert float((log_mel(torch.randn(first.shape), spec) - wanted).abs().mean()) > 1
+
+
+def test_specs_from_before_there_was_a_choice_of_filters_are_written_as_they_were() -> None:
+    """The packs, models and rows of these have this JSON, and are compared with it."""
+    expected = {"rate_hz": 44100, "n_fft": 2048, "win_samples": 2048, "hop_samples": 512, "num_bins": 128}
+    expected |= {"fmin_hz": 0.0, "fmax_hz": 22050.0, "mel_scale": "slaney", "power": 1.0, "power_offset": 1e-9}
+    assert MEL_SPECS["44k"].to_dict() == expected | {"log": "ln", "floor": 1e-5, "padding": "reflect"}
+    assert MEL_SPECS["24k"].to_dict()["norm"] == "peak"
+    assert "norm peak and area" in MEL_SPECS["24k"].differences(MEL_SPECS["44k"])
 
 
 def test_a_spec_survives_json_and_unknown_ones_are_refused() -> None:

@@ -56,5 +56,5 @@ def test_a_sound_shorter_than_a_window_has_none(seconds: float) -> None:
 
 
 def test_an_unknown_spec_is_refused() -> None:
-    with pytest.raises(ValueError, match="spec is '48k', expected one of 32k, 44k"):
+    with pytest.raises(ValueError, match="spec is '48k', expected one of 32k, 44k, 24k"):
         Mel(spec="48k")  # type: ignore[arg-type]

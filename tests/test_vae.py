@@ -136,6 +136,21 @@ def test_any_number_of_frames_comes_back(frames: int) -> None:
     assert posterior.mean.shape == (2, *vae.latent_shape(32, frames)) == (2, 8, 4, math.ceil(frames / 8))
 
 
+@pytest.mark.parametrize(("bins", "height"), [(100, 13), (97, 13), (104, 13)])
+def test_bins_are_filled_up_inside_and_come_back_as_many(bins: int, height: int) -> None:
+    torch.manual_seed(0)
+    surplus_bins = 8 * height - bins
+    vae, even = AudioVAE(SMALL, surplus_bins), AudioVAE(SMALL)
+    even.load_state_dict(vae.state_dict())
+    mel = torch.randn(2, 1, bins, 11)
+    found, posterior = vae(mel)
+    assert found.shape == mel.shape
+    assert posterior.mean.shape == (2, *vae.latent_shape(bins, 11)) == (2, 8, height, 2)
+    filled = torch.cat([mel, mel[:, :, -1:].expand(-1, -1, surplus_bins, -1)], dim=2)
+    torch.testing.assert_close(posterior.mean, even.encode(filled).mean)
+    torch.testing.assert_close(found, even(filled)[0][:, :, :bins])
+
+
 def test_the_divergence_has_known_values() -> None:
     def kl(mean: float, variance: float) -> float:
         values = torch.full((1, 2, 3, 4), mean), torch.full((1, 2, 3, 4), math.log(variance))

@@ -7,12 +7,14 @@ import torch
 
 from featurizers.weights import model_id
 from featurizers.weights_store import LOCATION, Store, WeightsError
-from jobs.generating.vocoders import WEIGHT, vocoder_of
+from jobs.generating.vocoders import WITH_WEIGHTS, vocoder_of
 from schemas.mel_specs import MEL_SPECS
 from tiny_bigvgan import write_bigvgan
 from training.errors import SettingError
 from training.mel import griffin_lim, log_mel
 from training.vocoder import load_vocoder
+
+WEIGHT = WITH_WEIGHTS["bigvgan"].weight
 
 
 def test_griffin_lim_takes_any_mel_and_renders_channels_one_by_one() -> None:
@@ -47,7 +49,7 @@ def test_a_mel_that_a_vocoder_does_not_take_is_refused_with_both_named(tmp_path:
 
 
 def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"there is no vocoder 'wavenet', there are griffin-lim, bigvgan$"):
+    with pytest.raises(ValueError, match=r"there is no vocoder 'wavenet', there are griffin-lim, bigvgan, vocos$"):
         load_vocoder("wavenet", MEL_SPECS["44k"])
     with pytest.raises(ValueError, match="bigvgan needs the folder of its weights"):
         load_vocoder("bigvgan", MEL_SPECS["44k"])

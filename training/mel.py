@@ -46,14 +46,15 @@ def griffin_lim(log_mel_BMK: Tensor, spec: MelSpec, iterations: int = 64, seed: 
 
 @cache
 def mel_filters(spec: MelSpec) -> Tensor:
-    """Return triangular filters of equal area ``(num_bins, 1 + n_fft // 2)``, as in Slaney's Auditory Toolbox."""
+    """Return triangular filters ``(num_bins, 1 + n_fft // 2)``, of equal area as in Slaney's Auditory Toolbox."""
     lowest, highest = _mels(spec.fmin_hz, spec.mel_scale), _mels(spec.fmax_hz, spec.mel_scale)
     corners = torch.linspace(lowest, highest, spec.num_bins + 2, dtype=torch.float64)
     corners_hz = _hertz(corners, spec.mel_scale)
     lows_hz, peaks_hz, highs_hz = corners_hz[:-2, None], corners_hz[1:-1, None], corners_hz[2:, None]
     bins_hz = torch.linspace(0, spec.rate_hz / 2, 1 + spec.n_fft // 2, dtype=torch.float64)
     rising, falling = (bins_hz - lows_hz) / (peaks_hz - lows_hz), (highs_hz - bins_hz) / (highs_hz - peaks_hz)
-    return (torch.minimum(rising, falling).clamp(min=0) * 2 / (highs_hz - lows_hz)).float()
+    heights = 2 / (highs_hz - lows_hz) if spec.norm == "area" else torch.ones_like(lows_hz)
+    return (torch.minimum(rising, falling).clamp(min=0) * heights).float()
 
 
 # Slaney's scale is linear up to 1000 Hz, 15 mels there, and logarithmic above, 27 mels for a factor of 6.4.
@@ -81,7 +82,10 @@ def _stft(samples_BT: Tensor, spec: MelSpec) -> Tensor:
         raise ValueError(f"the sound has {samples_BT.shape[1]} samples, a log-mel needs more than {spec.pad_samples}")
     padded = F.pad(samples_BT[:, None], (spec.pad_samples, spec.pad_samples), mode="reflect")[:, 0]
     window = torch.hann_window(spec.win_samples, device=padded.device)
-    return torch.stft(padded, spec.n_fft, spec.hop_samples, spec.win_samples, window, center=False, return_complex=True)
+    frames = torch.stft(
+        padded, spec.n_fft, spec.hop_samples, spec.win_samples, window, center=False, return_complex=True
+    )
+    return frames[:, :, : spec.num_frames(samples_BT.shape[1])]
 
 
 def _sound(spectrum_BFK: Tensor, spec: MelSpec) -> Tensor:

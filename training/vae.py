@@ -35,7 +35,7 @@ class VaeTask(Task):
 
     payload: ClassVar[str] = "mel"
 
-    mel: Literal["32k", "44k"] = "44k"
+    mel: Literal["32k", "44k", "24k"] = "44k"
     stereo: bool = False
     """Left and right as two channels."""
     latent_dim: int = 16
@@ -81,7 +81,8 @@ class VaeTask(Task):
 
         shape = self.shape
         judge = PatchDiscriminator(shape.audio_channels, self.discriminator_channels)
-        return JudgedVae(AudioVAE(shape), judge if self.discriminator_weight else None)
+        vae = AudioVAE(shape, surplus_bins=-self.spec.num_bins % shape.factor)
+        return JudgedVae(vae, judge if self.discriminator_weight else None)
 
     def turns(self) -> tuple[Turn, ...]:
         def judge_parameters(module: nn.Module) -> list[nn.Parameter]:

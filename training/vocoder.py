@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
+from json import JSONDecodeError
 from pathlib import Path
+from pickle import UnpicklingError
+from textwrap import shorten
 
 import torch
-from torch import Tensor
+import yaml
+from torch import Tensor, nn
 
 from schemas.mel_specs import MelSpec
 from training.mel import griffin_lim
+
+_DAMAGE = (
+    *(OSError, EOFError, LookupError, TypeError, AttributeError, RuntimeError),
+    *(JSONDecodeError, UnicodeDecodeError, UnpicklingError, yaml.YAMLError),
+)
+"""What reading raises for files that are missing, cut off or others."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +44,8 @@ class Vocoder:
 def load_vocoder(name: str, spec: MelSpec, folder: Path | None = None, device: str = "cpu", seed: int = 0) -> Vocoder:
     """Load a vocoder for log-mels as ``spec`` says, from the folder of its weights if it has any.
 
-    Raises ValueError, a sentence for the user, if there is none of this name, if its folder is missing, or if it takes
-    other log-mels. ``seed`` is that of the phases that Griffin-Lim starts from.
+    Raises ValueError, a sentence for the user, if there is none of this name, if its folder is missing or cannot be
+    read, or if it takes other log-mels. ``seed`` is that of the phases that Griffin-Lim starts from.
     """
     if name not in _LOADERS:
         raise ValueError(f"there is no vocoder {name!r}, there are {', '.join(_LOADERS)}")
@@ -51,13 +62,32 @@ def _griffin_lim(spec: MelSpec, _folder: Path | None, _device: str, seed: int) -
 def _bigvgan(_spec: MelSpec, folder: Path | None, device: str, _seed: int) -> Vocoder:
     from training.models.bigvgan import load_bigvgan
 
+    return _of_folder("bigvgan", load_bigvgan, folder, device)
+
+
+def _vocos(_spec: MelSpec, folder: Path | None, device: str, _seed: int) -> Vocoder:
+    from training.models.vocos import load_vocos
+
+    if find_spec("vocos") is None:
+        raise ValueError("the vocoder vocos needs the package vocos, which is not installed: pip install 'muze[train]'")
+    return _of_folder("vocos", load_vocos, folder, device)
+
+
+def _of_folder(
+    name: str, load: Callable[[Path], tuple[nn.Module, MelSpec]], folder: Path | None, device: str
+) -> Vocoder:
     if folder is None:
-        raise ValueError("the vocoder bigvgan needs the folder of its weights")
-    model, its_spec = load_bigvgan(folder)
-    return Vocoder("bigvgan", its_spec, model.to(device))
+        raise ValueError(f"the vocoder {name} needs the folder of its weights")
+    try:
+        model, its_spec = load(folder)
+    except _DAMAGE as error:
+        why = shorten(f"{type(error).__name__}: {error}", 200)
+        raise ValueError(f"the vocoder {name} can't be read from {folder}: get its files again ({why})") from error
+    return Vocoder(name, its_spec, model.to(device))
 
 
 _LOADERS: dict[str, Callable[[MelSpec, Path | None, str, int], Vocoder]] = {
     "griffin-lim": _griffin_lim,
     "bigvgan": _bigvgan,
+    "vocos": _vocos,
 }

@@ -18,7 +18,7 @@ from pipeline.errors import BadArgumentError
 
 EXAMPLE = "muze pack dataset --snapshot 2026-11 --task vae --out packs/vae"
 TASKS = ("vae", "ldm", "codec-lm")
-_MEL_RATES_HZ = {"32k": 32_000, "44k": 44_100}
+_MEL_RATES_HZ = {"24k": 24_000, "32k": 32_000, "44k": 44_100}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

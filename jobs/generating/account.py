@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from training.trained import Trained
 
 FORMAT = 1
-GENERATOR = "bigvgan_generator.pt"
-"""In the folder of a BigVGAN: its weights."""
+VOCODERS = ("bigvgan_generator.pt", "pytorch_model.bin")
+"""In the folder of a BigVGAN, and of a Vocos: its weights."""
 
 
 @dataclass(frozen=True)
@@ -117,5 +117,5 @@ def _weights(means: Means) -> list[str]:
 def _files(request: Request) -> dict[str, str]:
     """The files that were heard, and the vocoder's if it is none of the store's, with their SHA-256."""
     given = [path for path in (request.style_of, request.continue_from) if path is not None]
-    given += [str(Path(request.vocoder, GENERATOR))] if request.vocoder else []
+    given += [str(Path(request.vocoder, weights)) for weights in VOCODERS] if request.vocoder else []
     return {path: heard.sha256(path) for path in given if heard.is_file(path)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,33 +15,62 @@ if TYPE_CHECKING:
     from schemas.mel_specs import MelSpec
     from training.vocoder import Vocoder
 
-GRIFFIN_LIM, BIGVGAN = "griffin-lim", "bigvgan"
-WEIGHT = "bigvgan-v2-44khz"
-HELP = f"griffin-lim, bigvgan, or a BigVGAN's folder (default: bigvgan if {WEIGHT} is in the store and takes the mel)"
+GRIFFIN_LIM = "griffin-lim"
+
+
+@dataclass(frozen=True)
+class WithWeights:
+    """A vocoder of the weights store."""
+
+    weight: str
+    mel: str
+    """What it takes, of ``MEL_SPECS``."""
+    config: str
+    """A file by which a folder is known to be one."""
+
+
+WITH_WEIGHTS = {
+    "bigvgan": WithWeights("bigvgan-v2-44khz", "44k", "config.json"),
+    "vocos": WithWeights("vocos-mel-24khz", "24k", "config.yaml"),
+}
+HELP = (
+    "griffin-lim, bigvgan, vocos, or the folder of a BigVGAN or a Vocos (default: that whose weights are in the store"
+    " and take the mel, bigvgan for 44k and vocos for 24k, else griffin-lim)"
+)
 
 
 def vocoder_of(asked: str, spec: MelSpec, device: str) -> Vocoder:
-    """Return ``griffin-lim``, ``bigvgan`` from the weights store, or the BigVGAN of a folder; its name says which.
+    """Return ``griffin-lim``, ``bigvgan`` or ``vocos`` of the weights store, or that of a folder; its name says which.
 
-    Empty is the BigVGAN of the store, if there is one and it was made for such mels, else Griffin-Lim. Raises
-    SettingError if there is no such vocoder, or if it takes other mels, and WeightsError if its weight is not there.
+    Empty is the one of the store that was made for such mels, if it is there, else Griffin-Lim. Raises SettingError if
+    there is no such vocoder, or if it takes other mels, and WeightsError if its weight is not there.
     """
     from training.vocoder import load_vocoder
 
+    name = asked or _fitting(spec)
     try:
-        if asked == GRIFFIN_LIM or (not asked and not _fits(spec)):
+        if name == GRIFFIN_LIM:
             return load_vocoder(GRIFFIN_LIM, spec)
-        if asked in ("", BIGVGAN):
-            return replace(load_vocoder(BIGVGAN, spec, weight_folder(WEIGHT), device), name=model_id(WEIGHT))
-        if not (Path(asked) / "config.json").is_file():
-            raise SettingError(
-                f"there is no vocoder {asked!r}, expected {GRIFFIN_LIM}, {BIGVGAN} or the folder of a BigVGAN"
-            )
-        return load_vocoder(BIGVGAN, spec, Path(asked), device)
+        if name in WITH_WEIGHTS:
+            weight = WITH_WEIGHTS[name].weight
+            return replace(load_vocoder(name, spec, weight_folder(weight), device), name=model_id(weight))
+        return load_vocoder(_kind(Path(name)), spec, Path(name), device)
     except ValueError as error:
         raise SettingError(str(error)) from error
 
 
-def _fits(spec: MelSpec) -> bool:
-    """Whether the store's BigVGAN takes such mels; it need not be there for that."""
-    return is_there(WEIGHT) and spec == MEL_SPECS["44k"]
+def _fitting(spec: MelSpec) -> str:
+    """The vocoder of the store that takes such mels."""
+    fitting = (name for name, its in WITH_WEIGHTS.items() if spec == MEL_SPECS[its.mel] and is_there(its.weight))
+    return next(fitting, GRIFFIN_LIM)
+
+
+def _kind(folder: Path) -> str:
+    """Which vocoder a folder holds. Raises SettingError if it is none."""
+    for name, its in WITH_WEIGHTS.items():
+        if (folder / its.config).is_file():
+            return name
+    raise SettingError(
+        f"there is no vocoder {str(folder)!r}, expected {GRIFFIN_LIM}, {', '.join(WITH_WEIGHTS)} or the folder of a"
+        " BigVGAN or a Vocos"
+    )

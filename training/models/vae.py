@@ -31,7 +31,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Posterior:
-    """Normal distributions of latents, ``(B, latent_channels, bins / factor, frames / factor)`` each."""
+    """Normal distributions of latents, ``(B, latent_channels, bins / factor, frames / factor)`` each, rounded up."""
 
     mean: Tensor
     log_variance: Tensor
@@ -132,8 +132,9 @@ class Encoder(nn.Module):
         self.layers = nn.Sequential(*layers[:-1], *end)  # the last level halves nothing
 
     def forward(self, mel_BCMK: Tensor) -> tuple[Tensor, Tensor]:
-        padding = latent_frames(mel_BCMK.shape[3], self.factor) * self.factor - mel_BCMK.shape[3]
-        mean, log_variance = self.layers(F.pad(mel_BCMK, (0, padding, 0, 0), mode="replicate")).float().chunk(2, dim=1)
+        frames = latent_frames(mel_BCMK.shape[3], self.factor) * self.factor - mel_BCMK.shape[3]
+        padding = (0, frames, 0, -mel_BCMK.shape[2] % self.factor)
+        mean, log_variance = self.layers(F.pad(mel_BCMK, padding, mode="replicate")).float().chunk(2, dim=1)
         return mean, log_variance.clamp(_LEAST_LOG_VARIANCE, _MOST_LOG_VARIANCE)
 
 
@@ -142,33 +143,46 @@ def latent_frames(frames: int, factor: int) -> int:
     return (frames + factor - 1) // factor
 
 
-def _decoder(shape: Shape) -> nn.Sequential:
+class WithoutHighest(nn.Module):
+    """Leaves out the highest bins: those that the encoder filled up with."""
+
+    def __init__(self, bins: int) -> None:
+        super().__init__()
+        self.bins = bins
+
+    def forward(self, mel_BCMK: Tensor) -> Tensor:
+        return mel_BCMK[:, :, : mel_BCMK.shape[2] - self.bins]
+
+
+def _decoder(shape: Shape, surplus_bins: int) -> nn.Sequential:
     channels, latents = shape.channels[::-1], shape.latent_channels
     layers: list[nn.Module] = [nn.Conv2d(latents, latents, 1), nn.Conv2d(latents, channels[0], 3, padding=1)]
     layers += _middle(channels[0])
     for before, after in zip((channels[0], *channels), channels, strict=False):
         layers += [*_level(before, after, BLOCKS_A_LEVEL + 1), Upsample(after)]
-    return nn.Sequential(*layers[:-1], *_end(channels[-1], shape.audio_channels))
+    end = _end(channels[-1], shape.audio_channels)
+    return nn.Sequential(*layers[:-1], *end, *([WithoutHighest(surplus_bins)] if surplus_bins else []))
 
 
 class AudioVAE(nn.Module):
     """Normalised log-mels ``(B, audio_channels, bins, frames)`` to latents and back.
 
-    ``bins`` has to be a multiple of ``shape.factor``; frames are any number: the last one is repeated up to a multiple.
+    Frames are any number: the last one is repeated up to a multiple of ``shape.factor``. So is the highest bin, if
+    ``surplus_bins`` says by how many the mels of this model miss a multiple.
     """
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: Shape, surplus_bins: int = 0) -> None:
         super().__init__()
         self.shape = shape
         self.encoder = Encoder(shape)
-        self.decoder = _decoder(shape)
+        self.decoder = _decoder(shape, surplus_bins)
 
     def encode(self, mel_BCMK: Tensor) -> Posterior:
         """Return the distribution of the latents, ``ceil(frames / factor)`` wide."""
         return Posterior(*self.encoder(mel_BCMK))
 
     def decode(self, latents_BLHW: Tensor) -> Tensor:
-        """Return log-mels of ``factor`` times as many bins and frames."""
+        """Return log-mels of ``factor`` times as many frames, and bins but for the surplus."""
         return self.decoder(latents_BLHW)  # type: ignore[no-any-return]
 
     def forward(self, mel_BCMK: Tensor, noise_BLHW: Tensor | None = None) -> tuple[Tensor, Posterior]:
@@ -179,7 +193,8 @@ class AudioVAE(nn.Module):
 
     def latent_shape(self, bins: int, frames: int) -> tuple[int, int, int]:
         """Channels, height and width of the latents of a mel."""
-        return self.shape.latent_channels, bins // self.shape.factor, latent_frames(frames, self.shape.factor)
+        factor = self.shape.factor
+        return self.shape.latent_channels, -(-bins // factor), latent_frames(frames, factor)
 
     def blocks(self) -> list[nn.Module]:
         """The residual blocks, and the attention in the middles."""
