@@ -1,4 +1,4 @@
-"""A Ray cluster for tests: a head on loopback, started as a person would."""
+"""A Ray cluster for tests: a head on loopback, and nodes that join it, started as a person would."""
 
 import contextlib
 import os
@@ -30,34 +30,47 @@ class Cluster:
 
     @classmethod
     @contextlib.contextmanager
-    def started(cls, num_cpus: int) -> Iterator["Cluster"]:
+    def started(cls, num_cpus: int, host: str = "127.0.0.1") -> Iterator["Cluster"]:
         """Start a head, see that it runs a task, and end it afterwards; a start that fails is tried again.
 
-        It says that it has a GPU: featurizers that want one then run in passes of their own.
+        It says that it has a GPU: featurizers that want one then run in passes of their own. Nodes can join it at
+        another ``host`` than the default, which Ray takes for the address of their own machine.
         """
         path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
         env = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "t" * 64, "PATH": path, "RAY_ADDRESS": ""}
         env["RAY_agent_register_timeout_ms"] = "300000"  # 15 s otherwise, which a busy machine may miss
         with contextlib.ExitStack() as stack:
             for _ in range(START_ATTEMPTS):
-                address, dashboard, head, log = stack.enter_context(_head(num_cpus, env))
+                address, dashboard, head, log = stack.enter_context(_head(num_cpus, env, host))
                 if _runs_a_task(address, env):
                     break
             else:
                 raise RuntimeError(f"no Ray head: {log.read_text()[-2000:]}")
             yield cls(address, dashboard, psutil.Process(head.pid), env)
 
+    @contextlib.contextmanager
+    def joined(self, host: str, num_cpus: int) -> Iterator[psutil.Process]:
+        """Start a node at an address of loopback, and end it with all its processes afterwards."""
+        words = ["ray", "start", "--block", f"--address={self.address}", f"--node-ip-address={host}"]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        node = subprocess.Popen([*words, f"--num-cpus={num_cpus}"], env=environment(**self.env), **quiet)
+        try:
+            yield psutil.Process(node.pid)
+        finally:
+            kill_all(psutil.Process(node.pid))
+            node.wait()
+
 
 @contextlib.contextmanager
-def _head(num_cpus: int, env: dict[str, str]) -> Iterator[tuple[str, str, subprocess.Popen[bytes], Path]]:
+def _head(num_cpus: int, env: dict[str, str], host: str) -> Iterator[tuple[str, str, subprocess.Popen[bytes], Path]]:
     folder = Path(tempfile.mkdtemp(prefix="muze-test-"))
     port, dashboard = _free_ports(2)
-    words = ["ray", "start", "--head", "--block", "--node-ip-address=127.0.0.1", f"--port={port}"]
+    words = ["ray", "start", "--head", "--block", f"--node-ip-address={host}", f"--port={port}"]
     words += ["--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}", f"--num-cpus={num_cpus}", "--num-gpus=1"]
     with (folder / "start.log").open("wb") as log:
         head = subprocess.Popen([*words, f"--temp-dir={folder}"], env=environment(**env), stdout=log, stderr=log)
     try:
-        yield f"127.0.0.1:{port}", f"http://127.0.0.1:{dashboard}", head, folder / "start.log"
+        yield f"{host}:{port}", f"http://127.0.0.1:{dashboard}", head, folder / "start.log"
     finally:
         head.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -82,6 +95,13 @@ def _runs_a_task(address: str, env: dict[str, str], limit_s: float = 120) -> boo
         return subprocess.run(words, env=environment(**env), capture_output=True, timeout=limit_s).returncode == 0
     except subprocess.TimeoutExpired:
         return False
+
+
+def kill_all(process: psutil.Process) -> None:
+    """Kill a process and all that it has started, as a machine does that loses its power."""
+    for member in [process, *process.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.kill()
 
 
 def free_port() -> int:
