@@ -108,8 +108,8 @@ def find_voiced(periodicity: Floats, level_db: Floats, voicing: Voicing, promine
     """Whether each of ``(frames,)`` is voiced: hysteresis on the periodicity, and loud enough to mean something.
 
     Loud enough is above -80 dBFS and within 45 dB of the track's loudest percent. Less periodicity is asked for where
-    ``prominence (frames,)`` is above 0 dB, and from there as long as it lasts. Gaps of up to three frames that are loud enough
-    are bridged.
+    ``prominence (frames,)`` is above 0 dB, and from there as long as it lasts. Gaps of up to three frames that are
+    loud enough are bridged.
     """
     floor_db = max(MIN_LEVEL_DB, float(np.percentile(level_db, 99)) - MAX_BELOW_LOUDEST_DB)
     audible = level_db > floor_db
