@@ -37,9 +37,8 @@ VOICING: dict[Model, Voicing] = {"tiny": Voicing(0.65, 0.45), "full": Voicing(0.
 PROMINENT = Voicing(0.4, 0.05)
 """The same where something stands out of the mix: there, what sounds beside it is what makes it less periodic.
 
-Of the sung frames of ten rendered mixes 0.88 are voiced with it and 0.55 without, and 0.40 and 0.36 of the others; in a
-recording of a singer with violin and drum, by what the tracker finds in the vocal track alone, 0.94 and 0.64, and 0.49
-and 0.24. A voice alone has hardly a frame more. The full model gains alike.
+Many more of the sung frames of a mix are voiced with it, and some more of the others; a voice alone has hardly a frame
+more. docs/accuracy.md has the rates.
 """
 PROMINENCE_SLACK_DB = 2.0  # by which a passage that stood out once may fall short
 MAX_GAP_FRAMES = 3
