@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from featurizers.weights_store import Store, store_at
 from harness import (
     STUB_RECIPE,
     assert_same,
@@ -159,3 +160,18 @@ def test_a_pack_is_the_same_there_and_streams_the_same(store: ObjectStore, tmp_p
     for [one], [other] in zip(ours, theirs, strict=True):
         assert one.payload.equal(other.payload)
         assert one.track_ids == other.track_ids
+
+
+def test_weights_are_mirrored_from_there_and_verified(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = Store(tmp_path / "weights")
+    local.path("tiny").mkdir(parents=True)
+    (local.path("tiny") / "model.bin").write_bytes(b"numbers")
+    local.record("tiny", "mine")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    mirror = store_at(store.upload(tmp_path / "weights", "weights"))
+    assert (mirror.folder("tiny") / "model.bin").read_bytes() == b"numbers"
+    store.files.pipe_file(store.url("weights/tiny/model.bin"), b"bad")
+    (mirror.folder("tiny") / "model.bin").unlink()
+    assert mirror.problems("tiny")
