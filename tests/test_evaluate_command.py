@@ -404,7 +404,7 @@ BAD = {
         2,
         "no/where.json': No such file",
     ),
-    "steps": (("--run", "{vae}", "--data", "{mels}", "--steps", "0"), 2, "evaluate: --steps is 0, expected 1 or more"),
+    "steps": (("--run", "{vae}", "--data", "{mels}", "--steps", "0"), 2, "evaluate: --steps is 0, expected 1 to 1000"),
     "cfg": (("--run", "{vae}", "--data", "{mels}", "--cfg", "nan"), 2, "evaluate: --cfg is nan, expected a finite"),
 }
 

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--continue-from", metavar="FILE", help="audio that a language model goes on from")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another one is another piece (default: 0)")
     parser.add_argument("--cfg", type=float, metavar="X", help="how much to heed what is asked for (default: 3)")
-    parser.add_argument("--steps", type=int, metavar="N", help="of diffusion (default: 50)")
+    parser.add_argument("--steps", type=int, metavar="N", help="of diffusion, 1000 at most (default: 50)")
     parser.add_argument("--sampler", metavar="S", help="euler, ddim, ddpm or dpm-solver (default: by the objective)")
     parser.add_argument("--temperature", type=float, metavar="X", help="of tokens; 0: the likeliest (default: 1)")
     parser.add_argument("--top-k", type=int, metavar="N", help="of the N likeliest tokens; 0: of all (default: 250)")

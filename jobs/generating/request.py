@@ -16,6 +16,7 @@ from training.task import Task
 
 MAX_DURATION_S = 3600.0
 TEMPI_BPM = (20.0, 400.0)
+MAX_CANDIDATES = 100
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ class Request:
         slowest, fastest = TEMPI_BPM
         if self.tempo is not None and not slowest <= self.tempo <= fastest:
             raise SettingError(f"--tempo is {self.tempo:g}: expected {slowest:g} to {fastest:g} bpm")
-        if self.candidates < 1:
-            raise SettingError(f"--candidates is {self.candidates}: expected 1 or more")
+        if not 1 <= self.candidates <= MAX_CANDIDATES:
+            raise SettingError(f"--candidates is {self.candidates}: expected 1 to {MAX_CANDIDATES}")
         if self.candidates > 1 and not self.prompt:
             raise SettingError("--candidates are judged by how well they fit a prompt: add --prompt")
         _ = self.how

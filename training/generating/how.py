@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from training.errors import SettingError
 
+MAX_STEPS = 1000
+"""As many times as models are trained on: more change nothing."""
+
 
 @dataclass(frozen=True)
 class How:
@@ -26,8 +29,8 @@ class How:
 
     def __post_init__(self) -> None:
         """Raise SettingError for what cannot be, which begins with the name of the setting."""
-        if self.steps < 1:
-            raise SettingError(f"steps is {self.steps}, expected 1 or more")
+        if not 1 <= self.steps <= MAX_STEPS:
+            raise SettingError(f"steps is {self.steps}, expected 1 to {MAX_STEPS}")
         if not math.isfinite(self.guidance):
             raise SettingError(f"guidance is {self.guidance}, expected a finite number")
         if not 0 <= self.temperature < math.inf:

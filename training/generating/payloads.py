@@ -16,7 +16,7 @@ from training.draws import Draws
 from training.errors import SettingError
 from training.generating.how import How
 from training.ldm import LdmTask, guided_model
-from training.objectives import OBJECTIVES, TIMES, Stepwise
+from training.objectives import OBJECTIVES
 from training.samplers import SAMPLERS
 from training.token_sampling import Sampling
 from training.trained import Trained
@@ -67,8 +67,6 @@ def sampler_name(task: LdmTask, how: How) -> str:
         raise SettingError(f"there is no sampler {name!r}, expected one of {', '.join(SAMPLERS)}")
     if name == "euler" and task.objective != "flow":
         raise SettingError(f"sampler euler follows a flow, the run's model predicts {task.objective}: take ddim")
-    if how.steps > TIMES and isinstance(OBJECTIVES[task.objective], Stepwise):
-        raise SettingError(f"steps is {how.steps}, expected {TIMES} at most for a model that predicts {task.objective}")
     return name
 
 
