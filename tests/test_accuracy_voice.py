@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.scoring.line import score_f0, score_note, score_parts, score_vibrato
+from benchmarks.scoring.line import score_f0, score_note, score_parts, score_vibrato, score_written
 from benchmarks.scoring.piece import Contour, Found, Span
 from benchmarks.scoring.text import score_phonemes, score_words
 from benchmarks.scoring.voices import equal_error_rate, score_voices
@@ -46,6 +46,19 @@ def test_f0_of_many_voices_may_be_that_of_any_of_them() -> None:
 def test_a_single_note_is_right_within_50_cents_and_in_any_octave_apart() -> None:
     scores = [tuple(score_note({"note_midi": 69}, sung(hz)).values()) for hz in (440, 450, 880, 466.2, np.nan)]
     assert scores == [(1, 1), (1, 1), (0, 1), (0, 0), (0, 0)]
+
+
+def test_a_written_note_is_level_and_the_sung_one_is_once_vibrato_is_averaged_out() -> None:
+    time_s = np.arange(0, 4, HOP_S)
+    wavering = 220 * 2 ** (100 / 1200 * np.sin(2 * np.pi * 6 * time_s))
+    pause = np.where(np.abs(time_s - 2) < 0.3, np.nan, wavering)
+    guess = np.where(np.isnan(pause), 300.0, np.nan)
+    scores = score_written({"score_f0": tone(220, 4)}, {"f0_hz": pause, "f0_unvoiced_hz": guess, "f0_hop_s": HOP_S})
+    within = 0.85 * 2 / np.pi * np.arcsin(0.5)  # of the period, a sine is this long below half its height
+    expected = {"RPA": within, "RCA": within, "RPA, vibrato averaged out": 0.85}
+    assert scores == pytest.approx({f"F0 of the score {name}": value for name, value in expected.items()}, abs=0.03)
+    silent = score_written({"score_f0": tone(220, 4)}, {"f0_hz": None, "f0_hop_s": None})
+    assert set(silent.values()) == {0}
 
 
 def test_vibrato_is_looked_for_in_every_annotated_span() -> None:

@@ -114,7 +114,17 @@ FEATURES = (
         " separated, all of them track whatever predominates: recall then comes with false alarms.",
     ),
     Feature("F0 of many voices", "f0_parts", "pitch", "f0_hz", line.score_parts, direct=F0),
-    Feature("F0 of a written melody", "score_f0", "pitch", "f0_hz", line.score_written, direct=F0),
+    Feature(
+        "F0 of a written melody",
+        "score_f0",
+        "pitch",
+        "f0_hz",
+        line.score_written,
+        direct=F0,
+        difference="a written note is level, and the sung one is not: muze refines F0 on the harmonics, so that it"
+        " follows vibrato, and pyin, whose frames are longer, levels it. How much of the distance that is, the row"
+        " without vibrato shows.",
+    ),
     Feature("Single notes", "note_midi", "pitch", "f0_hz", line.score_note, direct=F0),
     Feature(
         "Vibrato",
