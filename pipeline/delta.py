@@ -18,6 +18,8 @@ _KEEP_LOG = {
     "delta.deletedFileRetentionDuration": "interval 36500 days",
 }
 _MAX_COMMIT_RETRIES = 100
+_MAX_SCHEMA_RETRIES = 10
+_SCHEMA_CHANGED = "Metadata changed"
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,18 @@ class Table:
         if not self.exists():
             DeltaTable.create(self.uri, self._delta_schema, "ignore", self._partition_by, configuration=_KEEP_LOG)
 
+    def _with_columns(self) -> Any:
+        """The open table with every column of the schema: a later version of a fragment may have brought some."""
+        from deltalake import Schema
+
+        table = self._open()
+        known = {field.name for field in table.schema().fields}
+        missing = [field for field in self._delta_schema if field.name not in known]
+        if not missing:
+            return table
+        table.alter.add_columns(Schema.from_arrow(pa.schema(missing)).fields)
+        return self._open()
+
     def live(self, fingerprint: str | None = None) -> list[Shard]:
         """The shards the log holds now, of one fingerprint or of all."""
         if not self.exists():
@@ -91,15 +105,27 @@ class Table:
     def commit(
         self, add: Sequence[Shard], remove: Iterable[Shard] = (), transaction: tuple[str, int] | None = None
     ) -> None:
-        """Add shards and remove others in one atomic commit."""
-        from deltalake import CommitProperties, PostCommitHookProperties
-        from deltalake.transaction import Transaction
+        """Add shards and remove others in one atomic commit; columns that the table lacks are added before."""
+        from deltalake.exceptions import CommitFailedError
 
         actions = [_add(shard) for shard in add] + [_remove(shard) for shard in remove]
         if not actions:
             return
         self.create()
-        self._open().create_write_transaction(
+        for tries_left in reversed(range(_MAX_SCHEMA_RETRIES)):
+            try:
+                self._write(actions, transaction)
+            except CommitFailedError as error:  # another build added a column meanwhile, and Delta tries no more itself
+                if not tries_left or _SCHEMA_CHANGED not in str(error):
+                    raise
+            else:
+                return
+
+    def _write(self, actions: list[Any], transaction: tuple[str, int] | None) -> None:
+        from deltalake import CommitProperties, PostCommitHookProperties
+        from deltalake.transaction import Transaction
+
+        self._with_columns().create_write_transaction(
             actions,
             "append",
             self._delta_schema,
