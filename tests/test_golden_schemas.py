@@ -41,3 +41,12 @@ def test_versions_have_no_gaps_and_no_file_is_left_over() -> None:
             versions = {int(path.stem.rpartition(".v")[2]) for path in GOLDEN.glob(f"{name}.v*.json")}
             assert versions == set(range(1, schema["version"] + 1)), name
     assert {path.name.split(".")[0] for path in GOLDEN.iterdir()} == set(SCHEMAS)
+
+
+@pytest.mark.parametrize("name", [name for name, schema in SCHEMAS.items() if schema["version"]])
+def test_a_column_keeps_its_type_through_all_versions(name: str) -> None:
+    types: dict[str, str] = {}
+    for version in range(1, SCHEMAS[name]["version"] + 1):
+        for column in json.loads((GOLDEN / f"{name}.v{version}.json").read_text())["columns"]:
+            known = types.setdefault(column["name"], column["type"])
+            assert column["type"] == known, f"{column['name']}: a Delta table has one type a column, take another name"

@@ -18,7 +18,7 @@ ONSET = pa.struct(
 
 ONSETS = Fragment(
     name="onsets",
-    version=1,
+    version=2,
     doc="Onsets of notes and drums in the mix, mono at 22050 Hz; those within 30 ms of a stronger one are left out.",
     fields=(
         column(

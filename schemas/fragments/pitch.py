@@ -13,7 +13,7 @@ SPAN = pa.struct(
 
 PITCH = Fragment(
     name="pitch",
-    version=2,
+    version=3,
     doc="F0 of the predominant voice, its vibrato, and breaths.",
     fields=(
         column(
