@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
 
 from pipeline.contents import Contents
-from pipeline.delta import Shard
+from pipeline.delta import Shard, delta_type
 from pipeline.errors import BuildFailedError
 from pipeline.fragments import known_fragments
 from pipeline.storage import Storage
@@ -55,7 +55,7 @@ def open_views(
         for statement in _view_statements(rows, [name for name in contents.fingerprints if name in rows]):
             connection.execute(statement)
         for name, data in derived.items():
-            connection.from_arrow(data).create_view(name)
+            connection.from_arrow(data.cast(_with_lists(data.schema))).create_view(name)
         connection.execute("SET enable_external_access=false; SET lock_configuration=true")
         yield connection
 
@@ -74,16 +74,25 @@ def _rows(storage: Storage, name: str, shards: Sequence[Shard]) -> Any:
     if not shards:
         known = known_fragments()
         schema = TABLES.get(name) or (known[name].schema if name in known else None)
-        return schema and schema.empty_table()
-    paths = [storage.uri(f"{name}/{shard.path}") for shard in shards]
+        return schema and _with_lists(schema).empty_table()
+    paths, filesystem = [storage.uri(f"{name}/{shard.path}") for shard in shards], None
     with _readable(name):
-        if storage.local:
-            return arrow_dataset.dataset(paths, TABLES.get(name), format="parquet")
-        import fsspec
+        if not storage.local:
+            import fsspec
 
-        filesystem, _ = fsspec.core.url_to_fs(storage.root)
-        stripped = [filesystem._strip_protocol(path) for path in paths]
-        return arrow_dataset.dataset(stripped, TABLES.get(name), format="parquet", filesystem=filesystem)
+            filesystem, _ = fsspec.core.url_to_fs(storage.root)
+            paths = [filesystem._strip_protocol(path) for path in paths]
+        written = arrow_dataset.dataset(paths, TABLES.get(name), format="parquet", filesystem=filesystem)
+        return arrow_dataset.dataset(paths, _with_lists(written.schema), format="parquet", filesystem=filesystem)
+
+
+def _with_lists(schema: pa.Schema) -> pa.Schema:
+    """The schema with lists, as Delta has them, in place of arrays of a fixed size.
+
+    DuckDB 2.0 reads what nobody wrote where an outer join finds no row for an array: "Cannot cast list with length
+    139728045244408 to array with length 12".
+    """
+    return pa.schema([field.with_type(delta_type(field.type)) for field in schema])
 
 
 @contextmanager

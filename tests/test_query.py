@@ -66,6 +66,24 @@ def rows(fake: Fake, sql: str, **options: Any) -> list[dict[str, Any]]:
     return found
 
 
+def test_tracks_without_a_row_of_a_fragment_with_arrays_are_joined(tmp_path: Path) -> None:
+    """DuckDB 2.0 fails in some such joins of arrays of a fixed size, by what lay in memory."""
+    made = Fake(tmp_path / "data")
+    made.run(PRINTS)
+    made.rows("tracks", [track(n) for n in range(8)], PRINTS["tracks"])
+    for n in range(8):
+        made.file(f"/music/{n}.wav", track_id(n))
+    for name, array, size in ("singer", "voice_embedding", 256), ("harmony", "chroma_mean", 12):
+        known = [n for n in range(8) if name == "singer" or n % 4]
+        made.rows(name, [{"track_id": track_id(n), array: [float(n)] * size} for n in known], PRINTS[name])
+    for sql in (
+        "SELECT * FROM features ORDER BY track_id",
+        "SELECT t.*, h.chroma_mean FROM tracks t LEFT JOIN harmony h USING (track_id) ORDER BY track_id",
+    ):
+        found = rows(made, sql)
+        assert [row["chroma_mean"] for row in found] == [[float(n)] * 12 if n % 4 else None for n in range(8)]
+
+
 def test_features_have_one_row_a_track_and_every_column_once(shared: Fake) -> None:
     table = query_table(shared.dataset, "SELECT * FROM features ORDER BY track_id")
     assert table["track_id"].to_pylist() == [track_id(n) for n in range(4)]
@@ -119,9 +137,11 @@ def test_the_sidecar_overrides_tags(fake: Fake) -> None:
 def test_embeddings_compare(shared: Fake) -> None:
     sql = "SELECT list_cosine_similarity(voice_embedding, voice_embedding) AS same FROM singer"
     assert rows(shared, sql) == [{"same": pytest.approx(1.0)}]
-    assert query_table(shared.dataset, "SELECT voice_embedding FROM features").schema[0].type == pa.list_(
-        pa.float32(), 256
-    )
+    as_array = "SELECT array_cosine_similarity(v, v) AS same FROM (SELECT voice_embedding::FLOAT[256] AS v FROM singer)"
+    assert rows(shared, as_array) == [{"same": pytest.approx(1.0)}]
+    [found] = query_table(shared.dataset, "SELECT voice_embedding AS v FROM features WHERE v IS NOT NULL")
+    assert found.type.value_type == pa.float32()
+    assert [len(embedding) for embedding in found.to_pylist()] == [256]
 
 
 def test_a_fragment_whose_every_track_failed_has_its_columns(shared: Fake) -> None:
