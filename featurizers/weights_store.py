@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from featurizers.trained_weights import PREFIX, remedy
+from featurizers.user_cache import user_cache
 
 LOCATION = "MUZE_WEIGHTS"
 """Environment variable that names the store: a folder, or an fsspec URL that is mirrored to a folder."""
@@ -132,8 +133,7 @@ def file_problem(path: Path, name: str, facts: Mapping[str, Any]) -> str | None:
 
 def default_root() -> Path:
     """The store of a user who named none: in the cache folder."""
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(cache) / "muze" / "weights"
+    return user_cache() / "weights"
 
 
 def store_location() -> str:
@@ -152,7 +152,7 @@ def store_at(location: str) -> Store:
     if "://" not in location:
         return Store(Path(location).absolute())
     mirror = hashlib.sha256(location.encode()).hexdigest()[:16]
-    return Mirror(default_root().with_name("mirrors") / mirror, location.rstrip("/"))
+    return Mirror(user_cache() / "mirrors" / mirror, location.rstrip("/"))
 
 
 def weight_folder(name: str) -> Path:

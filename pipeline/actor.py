@@ -12,6 +12,7 @@ import numpy as np
 from pipeline.items import WorkItem
 from pipeline.ledger import StruckOut
 from pipeline.limits import Limits, MemoryGuard, StepTimer
+from pipeline.numba_cache import claim_numba_cache
 from pipeline.reasons import Reason
 from pipeline.worker import ItemResult, StageSpec, Worker
 
@@ -72,6 +73,7 @@ class StageActor:
     def __init__(self, spec: StageSpec, ledger: Any, on_gpu: bool) -> None:
         if not on_gpu:
             os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray hides the GPUs from those that asked for some only
+        claim_numba_cache()
         folder = os.path.join(_session_folder(), f"muze-{spec.run_id}")
         timer = StepTimer(folder)
         tempfile.tempdir = folder  # what a killed worker leaves there goes with the session

@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from featurizers.user_cache import user_cache
 from pipeline.dataset import Dataset
 from pipeline.delta import Shard
 from pipeline.errors import BadArgumentError
@@ -93,8 +94,7 @@ def _home(dataset: Dataset) -> Path:
     """Where vectors are kept: below a local dataset, else in the user's cache."""
     if dataset.storage.local:
         return Path(dataset.storage.root) / FOLDER
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(cache) / "muze" / FOLDER / hashlib.sha256(dataset.storage.root.encode()).hexdigest()[:16]
+    return user_cache() / FOLDER / hashlib.sha256(dataset.storage.root.encode()).hexdigest()[:16]
 
 
 def _key(shards: Sequence[Shard]) -> str:
