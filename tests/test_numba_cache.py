@@ -21,7 +21,7 @@ input()
 
 def claimant(cache: Path, **env: str) -> "subprocess.Popen[str]":
     """A process that says where its cache is, and lives until it is told something."""
-    env = environment(XDG_CACHE_HOME=str(cache)) | env
+    env = {**environment(XDG_CACHE_HOME=str(cache)), LOCATION: "", **env}
     pipe = subprocess.PIPE
     return subprocess.Popen([sys.executable, "-c", CLAIM], env=env, stdin=pipe, stdout=pipe, text=True)
 
@@ -48,6 +48,16 @@ def test_the_cache_that_the_user_names_is_taken(tmp_path: Path) -> None:
     assert said(process) == str(tmp_path / "mine")
     process.communicate("go")
     assert not (tmp_path / "cache").exists()
+
+
+def test_what_is_imported_of_laion_clap_does_not_move_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    code = "import os; from featurizers.clap_model import _import_network; _import_network(); import numba;"
+    code += f"print(os.environ.get({LOCATION!r}), numba.config.CACHE_DIR)"
+    for folder in "", str(tmp_path):
+        words = [sys.executable, "-c", code]
+        env = environment(**{LOCATION: folder})
+        done = subprocess.run(words, env=env, capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == f"{folder} {folder}"
 
 
 def test_where_there_is_no_place_for_it_numba_does_as_it_likes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
