@@ -29,9 +29,8 @@ import numpy as np
 import numpy.typing as npt
 
 from featurizers.device import device
+from featurizers.numba_cache import kept_numba_cache
 from featurizers.weights_store import WeightsError, weight_folder
-
-NUMBA_CACHE = "NUMBA_CACHE_DIR"
 
 Floats = npt.NDArray[np.float32]
 Model = Literal["music-audioset", "music-speech-audioset", "630k-audioset"]
@@ -175,29 +174,14 @@ def _import_network() -> ModuleType:
     package = find_spec("laion_clap")  # does not import it
     if package is None or not package.submodule_search_locations:
         raise ModuleNotFoundError("laion-clap is not installed: pip install 'muze[clap]'")
-    if "clap_module" not in sys.modules:
-        spec = PathFinder.find_spec("clap_module", list(package.submodule_search_locations))
-        if spec is None or spec.loader is None:
-            raise ModuleNotFoundError("this laion-clap has no clap_module: muze needs 1.1.7")
-        sys.modules["clap_module"] = module_from_spec(spec)
-        with _numba_cache_kept():
+    with kept_numba_cache():  # pann_model sends what numba compiles to /tmp, where all processes would share it
+        if "clap_module" not in sys.modules:
+            spec = PathFinder.find_spec("clap_module", list(package.submodule_search_locations))
+            if spec is None or spec.loader is None:
+                raise ModuleNotFoundError("this laion-clap has no clap_module: muze needs 1.1.7")
+            sys.modules["clap_module"] = module_from_spec(spec)
             spec.loader.exec_module(sys.modules["clap_module"])
-    with _numba_cache_kept():
         return import_module("clap_module.model")
-
-
-@contextmanager
-def _numba_cache_kept() -> Iterator[None]:
-    """Undo that ``clap_module.pann_model`` sends what numba compiles to /tmp, where all processes would share it."""
-    import numba  # noqa: F401 - it reads the variable now, not among what is imported here
-
-    kept = os.environ.get(NUMBA_CACHE)
-    try:
-        yield
-    finally:
-        os.environ.pop(NUMBA_CACHE, None)
-        if kept is not None:
-            os.environ[NUMBA_CACHE] = kept
 
 
 @contextmanager

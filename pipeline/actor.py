@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from featurizers.numba_cache import claim_numba_cache
 from pipeline.items import WorkItem
 from pipeline.ledger import StruckOut
 from pipeline.limits import Limits, MemoryGuard, StepTimer
-from pipeline.numba_cache import claim_numba_cache
 from pipeline.reasons import Reason
 from pipeline.worker import ItemResult, StageSpec, Worker
 

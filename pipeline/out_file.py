@@ -14,8 +14,6 @@ def require_writable(out: Path, *suffixes: str) -> None:
     """Raise BadArgumentError if a file, of one of the suffixes, cannot be written there: ask before the work for it."""
     if suffixes and out.suffix.lower() not in suffixes:
         raise BadArgumentError(f"--out is {str(out)!r}: expected a name that ends in {' or '.join(suffixes)}")
-    if os.path.isdir(out):  # Path.is_dir raises for a name that is too long
-        raise BadArgumentError(f"cannot write --out: {str(out)!r} is a folder, give the name of a file")
     with scratch_beside(out) as scratch:
         (scratch / out.name).touch()  # the name may be too long
 
@@ -24,15 +22,15 @@ def require_writable(out: Path, *suffixes: str) -> None:
 def scratch_beside(out: Path) -> Iterator[Path]:
     """Make a folder, gone afterwards, out of which files can be moved beside ``out`` at once.
 
-    Raises BadArgumentError for every OSError within: something could not be written.
+    Raises BadArgumentError if no file can be there, and for every OSError within: something could not be written.
     """
+    if os.path.isdir(out):  # Path.is_dir raises for a name that is too long
+        raise BadArgumentError(f"cannot write --out: {str(out)!r} is a folder, give the name of a file")
     if _takes_what_comes(out):
         raise BadArgumentError(f"cannot write --out: {str(out)!r} is a pipe or a device, give the name of a file")
-    try:
-        with tempfile.TemporaryDirectory(dir=os.path.dirname(os.path.realpath(out)), prefix=".muze-") as folder:
-            yield Path(folder)
-    except OSError as error:
-        raise BadArgumentError(f"cannot write --out {str(out)!r}: {error.strerror or error}") from error
+    beside = os.path.dirname(os.path.realpath(out))
+    with _in_words(out), tempfile.TemporaryDirectory(dir=beside, prefix=".muze-") as folder:
+        yield Path(folder)
 
 
 def move_onto(file: Path, out: Path) -> None:
@@ -55,14 +53,23 @@ def stream_to(out: Path, binary: bool) -> Iterator[IO[Any]]:
     """
     mode: dict[str, Any] = {"mode": "wb"} if binary else {"mode": "w", "encoding": "utf-8", "newline": ""}
     if _takes_what_comes(out):
-        with open(out, **mode) as pipe:
+        with _in_words(out):
+            pipe = open(out, **mode)  # noqa: SIM115 - closed below; that its reader has had enough is no failure
+        with pipe:
             yield pipe
         return
-    require_writable(out)
     with scratch_beside(out) as scratch:
         with open(scratch / out.name, **mode) as file:
             yield file
         move_onto(scratch / out.name, out)
+
+
+@contextmanager
+def _in_words(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BadArgumentError(f"cannot write --out {str(out)!r}: {error.strerror or error}") from error
 
 
 def _takes_what_comes(out: Path) -> bool:

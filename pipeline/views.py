@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as arrow_dataset
+import pyarrow.parquet as parquet
 
 from pipeline.contents import Contents
 from pipeline.delta import Shard, delta_type
@@ -82,8 +83,8 @@ def _rows(storage: Storage, name: str, shards: Sequence[Shard]) -> Any:
 
             filesystem, _ = fsspec.core.url_to_fs(storage.root)
             paths = [filesystem._strip_protocol(path) for path in paths]
-        written = arrow_dataset.dataset(paths, TABLES.get(name), format="parquet", filesystem=filesystem)
-        return arrow_dataset.dataset(paths, _with_lists(written.schema), format="parquet", filesystem=filesystem)
+        written = TABLES.get(name) or parquet.read_schema(paths[0], filesystem=filesystem)
+        return arrow_dataset.dataset(paths, _with_lists(written), format="parquet", filesystem=filesystem)
 
 
 def _with_lists(schema: pa.Schema) -> pa.Schema:

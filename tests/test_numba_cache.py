@@ -1,5 +1,6 @@
 """Processes that compile at once do not share a cache."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -7,20 +8,21 @@ from pathlib import Path
 
 import pytest
 
+from featurizers.numba_cache import LOCATION, claim_numba_cache
 from harness import build, environment, write_recipe, write_tones
-from pipeline.numba_cache import LOCATION, claim_numba_cache
 
 CLAIM = """
-from pipeline.numba_cache import claim_numba_cache
+import sys
+from featurizers.numba_cache import claim_numba_cache
 claim_numba_cache()
 import numba
 print(numba.config.CACHE_DIR, flush=True)
-input()
+sys.stdin.read()
 """
 
 
 def claimant(cache: Path, **env: str) -> "subprocess.Popen[str]":
-    """A process that says where its cache is, and lives until it is told something."""
+    """A process that says where its cache is, and lives until its input is closed."""
     env = {**environment(XDG_CACHE_HOME=str(cache)), LOCATION: "", **env}
     pipe = subprocess.PIPE
     return subprocess.Popen([sys.executable, "-c", CLAIM], env=env, stdin=pipe, stdout=pipe, text=True)
@@ -32,21 +34,18 @@ def said(process: "subprocess.Popen[str]") -> str:
 
 
 def test_every_process_has_a_cache_of_its_own_which_the_next_one_finds(tmp_path: Path) -> None:
-    together = [claimant(tmp_path) for _ in range(3)]
-    folders = {said(process) for process in together}
-    assert {os.path.basename(folder) for folder in folders} == {"0", "1", "2"}
-    together[1].kill()  # as a worker that eats memory is
-    for process in together:
-        process.communicate("go")
-    later = claimant(tmp_path)
-    assert os.path.basename(said(later)) == "0"
-    later.communicate("go")
+    with contextlib.ExitStack() as alive:
+        together = [alive.enter_context(claimant(tmp_path)) for _ in range(3)]
+        folders = {said(process) for process in together}
+        assert {os.path.basename(folder) for folder in folders} == {"0", "1", "2"}
+        together[1].kill()  # as a worker that eats memory is
+    with claimant(tmp_path) as later:
+        assert os.path.basename(said(later)) == "0"
 
 
 def test_the_cache_that_the_user_names_is_taken(tmp_path: Path) -> None:
-    process = claimant(tmp_path / "cache", **{LOCATION: str(tmp_path / "mine")})
-    assert said(process) == str(tmp_path / "mine")
-    process.communicate("go")
+    with claimant(tmp_path / "cache", **{LOCATION: str(tmp_path / "mine")}) as process:
+        assert said(process) == str(tmp_path / "mine")
     assert not (tmp_path / "cache").exists()
 
 

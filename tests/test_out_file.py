@@ -85,6 +85,11 @@ def test_a_pipe_gets_a_stream_and_is_refused_where_a_file_is_needed(tmp_path: Pa
     reader.join()
     assert got == ["as it comes"]
     assert (tmp_path / "pipe").is_fifo()
+    with (
+        pytest.raises(BadArgumentError, match="is a folder, give the name of a file"),
+        stream_to(tmp_path, binary=True),
+    ):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -99,6 +104,8 @@ def test_a_pipe_gets_a_stream_and_is_refused_where_a_file_is_needed(tmp_path: Pa
         (["evaluate", "--run", "s3://b/r", "--data", "p"], "--run"),
         (["import", "s3://b/x.json", "--out", "d"], "FILE.json"),
         (["demo", "--out", "s3://b/demo"], "--out"),
+        (["models", "pull", "--bundle", "s3://b/w.tar"], "--bundle"),
+        (["models", "pull", "--from", "s3://b/w.tar"], "--from"),
     ],
 )
 def test_a_url_is_no_name_of_a_folder(

@@ -19,6 +19,7 @@ from pipeline.errors import BadArgumentError
 from pipeline.out_file import require_writable
 from pipeline.uris import local_path
 from training.errors import SettingError
+from training.generating.how import MAX_STEPS
 from training.generating.templates import TEMPLATES
 
 EXAMPLE = 'muze generate --run runs/songs --prompt "a slow piano ballad" --out ballad.wav --template verse_chorus'
@@ -41,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--continue-from", metavar="FILE", help="audio that a language model goes on from")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="another one is another piece (default: 0)")
     parser.add_argument("--cfg", type=float, metavar="X", help="how much to heed what is asked for (default: 3)")
-    parser.add_argument("--steps", type=int, metavar="N", help="of diffusion, 1000 at most (default: 50)")
+    parser.add_argument("--steps", type=int, metavar="N", help=f"of diffusion, {MAX_STEPS} at most (default: 50)")
     parser.add_argument("--sampler", metavar="S", help="euler, ddim, ddpm or dpm-solver (default: by the objective)")
     parser.add_argument("--temperature", type=float, metavar="X", help="of tokens; 0: the likeliest (default: 1)")
     parser.add_argument("--top-k", type=int, metavar="N", help="of the N likeliest tokens; 0: of all (default: 250)")

@@ -8,7 +8,6 @@ has written into the store is listed and verified with them, and travels as they
 import argparse
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from featurizers.trained_weights import PREFIX
@@ -19,6 +18,7 @@ from jobs.tables import readable_bytes, render
 from jobs.weights import PullProgress, commercial_use, names_for, state_of, use_store
 from pipeline.errors import BadArgumentError
 from pipeline.pull import pull, read_bundle, write_bundle
+from pipeline.uris import local_path
 
 EXAMPLE = "muze models pull --recipe full"
 _COLUMNS = ("name", "state", "size", "licence", "commercial_use", "loaded_by")
@@ -29,13 +29,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", metavar="NAME", nargs="*", help="weights; by default all that --recipe loads")
     parser.add_argument("--recipe", default="full", help="recipe whose weights are meant (default: full)")
     parser.add_argument("--weights", metavar="DIR", help="the store (default: $MUZE_WEIGHTS, else the user's cache)")
-    parser.add_argument("--bundle", type=Path, metavar="FILE.tar", help="for pull: write them to a file as well")
-    parser.add_argument("--from", dest="source", type=Path, metavar="FILE.tar", help="for pull: take them from a file")
+    parser.add_argument("--bundle", metavar="FILE.tar", help="for pull: write them to a file as well")
+    parser.add_argument("--from", dest="source", metavar="FILE.tar", help="for pull: take them from a file")
     parser.add_argument("--json", action="store_true", help="print JSON on stdout")
 
 
 def run(args: argparse.Namespace) -> int:
     use_store(args.weights)
+    args.bundle = args.bundle and local_path(args.bundle, "--bundle")
+    args.source = args.source and local_path(args.source, "--from")
     if args.action != "pull" and (args.bundle or args.source):
         raise BadArgumentError(f"models {args.action} takes neither --bundle nor --from: they belong to pull")
     if args.action == "docs":

@@ -15,10 +15,10 @@ from typing import Any
 from jobs.tables import readable_bytes, render
 from pipeline.dataset import open_dataset
 from pipeline.errors import BadArgumentError
+from schemas.mel_specs import MEL_SPECS
 
 EXAMPLE = "muze pack dataset --snapshot 2026-11 --task vae --out packs/vae"
 TASKS = ("vae", "ldm", "codec-lm")
-_MEL_RATES_HZ = {"24k": 24_000, "32k": 32_000, "44k": 44_100}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="fixed",
         help="over the whole track, or within each section (default: fixed)",
     )
-    parser.add_argument("--mel", choices=tuple(_MEL_RATES_HZ), help="refuse log-mels of another sample rate")
+    parser.add_argument("--mel", choices=tuple(MEL_SPECS), help="refuse log-mels of another sample rate")
     parser.add_argument("--seed", type=int, default=0, help="of the shuffle (default: 0)")
     parser.add_argument("--shard-mib", type=int, default=128, metavar="N", help="size of a shard (default: 128)")
     parser.add_argument("--json", action="store_true", help="print the report as JSON on stdout")
@@ -84,7 +84,7 @@ def _request(args: argparse.Namespace) -> Any:
         raise BadArgumentError(f"--seed is {args.seed}: expected 0 or more")
     if args.mel and args.task != "vae":
         raise BadArgumentError(f"--mel is for --task vae, got {args.task}")
-    rate_hz = _MEL_RATES_HZ.get(args.mel)
+    rate_hz = MEL_SPECS[args.mel].rate_hz if args.mel else None
     return Request(args.task, window_s, hop_s, args.align, rate_hz, args.seed, args.shard_mib)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from featurizers.weights import WEIGHTS, is_there, model_id
 from jobs.generating import heard
 from jobs.generating.request import Request, reads_prompts
+from jobs.generating.vocoders import WITH_WEIGHTS
 from training.conditioned import ConditionedTask
 from training.fit import fitted
 from training.generating.templates import Section
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from training.trained import Trained
 
 FORMAT = 1
-VOCODERS = ("bigvgan_generator.pt", "pytorch_model.bin")
-"""In the folder of a BigVGAN, and of a Vocos: its weights."""
 
 
 @dataclass(frozen=True)
@@ -117,5 +116,6 @@ def _weights(means: Means) -> list[str]:
 def _files(request: Request) -> dict[str, str]:
     """The files that were heard, and the vocoder's if it is none of the store's, with their SHA-256."""
     given = [path for path in (request.style_of, request.continue_from) if path is not None]
-    given += [str(Path(request.vocoder, weights)) for weights in VOCODERS] if request.vocoder else []
+    if request.vocoder:
+        given += [str(Path(request.vocoder, its.parameters)) for its in WITH_WEIGHTS.values()]
     return {path: heard.sha256(path) for path in given if heard.is_file(path)}

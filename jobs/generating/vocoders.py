@@ -27,15 +27,18 @@ class WithWeights:
     """What it takes, of ``MEL_SPECS``."""
     config: str
     """A file by which a folder is known to be one."""
+    parameters: str
+    """The file with its weights."""
 
 
 WITH_WEIGHTS = {
-    "bigvgan": WithWeights("bigvgan-v2-44khz", "44k", "config.json"),
-    "vocos": WithWeights("vocos-mel-24khz", "24k", "config.yaml"),
+    "bigvgan": WithWeights("bigvgan-v2-44khz", "44k", "config.json", "bigvgan_generator.pt"),
+    "vocos": WithWeights("vocos-mel-24khz", "24k", "config.yaml", "pytorch_model.bin"),
 }
+_BY_MEL = " and ".join(f"{name} for {its.mel}" for name, its in WITH_WEIGHTS.items())
 HELP = (
-    "griffin-lim, bigvgan, vocos, or the folder of a BigVGAN or a Vocos (default: that whose weights are in the store"
-    " and take the mel, bigvgan for 44k and vocos for 24k, else griffin-lim)"
+    f"{GRIFFIN_LIM}, {', '.join(WITH_WEIGHTS)}, or the folder of a BigVGAN or a Vocos (default: that whose weights are"
+    f" in the store and take the mel, {_BY_MEL}, else {GRIFFIN_LIM})"
 )
 
 

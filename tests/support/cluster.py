@@ -82,10 +82,7 @@ def _head(num_cpus: int, env: dict[str, str], host: str) -> Iterator[tuple[str, 
 def _runs_a_task(address: str, env: dict[str, str], limit_s: float = 120) -> bool:
     host, _, port = address.partition(":")
     deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex((host, int(port))) == 0:
-                break
+    while time.monotonic() < deadline and not listens(host, int(port)):
         time.sleep(0.2)
     code = (
         f"import ray; ray.init({address!r}, log_to_driver=False); assert ray.get(ray.remote(lambda: 1).remote()) == 1"
@@ -102,6 +99,12 @@ def kill_all(process: psutil.Process) -> None:
     for member in [process, *process.children(recursive=True)]:
         with contextlib.suppress(psutil.NoSuchProcess):
             member.kill()
+
+
+def listens(host: str, port: int) -> bool:
+    """Whether somebody does there."""
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) == 0
 
 
 def free_port() -> int:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster import free_port
+from cluster import free_port, listens
 
 BUCKET = "bucket"
 START_LIMIT_S = 60
@@ -73,8 +72,7 @@ def _environment(port: int) -> dict[str, str]:
 def _wait_for(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
     deadline = time.monotonic() + START_LIMIT_S
     while server.poll() is None and time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
+        if listens("127.0.0.1", port):
+            return
         time.sleep(0.1)
     raise RuntimeError(f"no object store: {log.read_text()[-2000:]}")

@@ -132,15 +132,15 @@ class Encoder(nn.Module):
         self.layers = nn.Sequential(*layers[:-1], *end)  # the last level halves nothing
 
     def forward(self, mel_BCMK: Tensor) -> tuple[Tensor, Tensor]:
-        frames = latent_frames(mel_BCMK.shape[3], self.factor) * self.factor - mel_BCMK.shape[3]
-        padding = (0, frames, 0, -mel_BCMK.shape[2] % self.factor)
+        bins, frames = (latent_size(size, self.factor) * self.factor - size for size in mel_BCMK.shape[2:])
+        padding = (0, frames, 0, bins)
         mean, log_variance = self.layers(F.pad(mel_BCMK, padding, mode="replicate")).float().chunk(2, dim=1)
         return mean, log_variance.clamp(_LEAST_LOG_VARIANCE, _MOST_LOG_VARIANCE)
 
 
-def latent_frames(frames: int, factor: int) -> int:
-    """Frames of the latents of that many; written so that torch.export can tell their range."""
-    return (frames + factor - 1) // factor
+def latent_size(size: int, factor: int) -> int:
+    """Frames, or bins, of the latents of that many; written so that torch.export can tell their range."""
+    return (size + factor - 1) // factor
 
 
 class WithoutHighest(nn.Module):
@@ -194,7 +194,7 @@ class AudioVAE(nn.Module):
     def latent_shape(self, bins: int, frames: int) -> tuple[int, int, int]:
         """Channels, height and width of the latents of a mel."""
         factor = self.shape.factor
-        return self.shape.latent_channels, -(-bins // factor), latent_frames(frames, factor)
+        return self.shape.latent_channels, latent_size(bins, factor), latent_size(frames, factor)
 
     def blocks(self) -> list[nn.Module]:
         """The residual blocks, and the attention in the middles."""

@@ -9,6 +9,8 @@ import fcntl
 import itertools
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from featurizers.user_cache import user_cache
@@ -42,3 +44,17 @@ def _locked(path: Path) -> bool:
         os.close(descriptor)
         return False
     return True
+
+
+@contextmanager
+def kept_numba_cache() -> Iterator[None]:
+    """Undo what an import within does to the variable."""
+    import numba  # noqa: F401 - it reads the variable now, not among what is imported within
+
+    kept = os.environ.get(LOCATION)
+    try:
+        yield
+    finally:
+        os.environ.pop(LOCATION, None)
+        if kept is not None:
+            os.environ[LOCATION] = kept
