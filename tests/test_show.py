@@ -14,6 +14,7 @@ from browser import num_colours, pixels
 from drawn_songs import draw_song
 from fakes import Fake, fingerprint, track, track_id
 from featurizers.audio import Audio
+from featurizers.key_profiles import KEYS
 from harness import write_recipe, write_tones
 from inline import inline_build, without_ray
 from jobs.demo.songs import short_song
@@ -23,6 +24,7 @@ from jobs.pictures.track_png import WIDTH_PX
 from jobs.pictures.track_spectrum import hz_of_mel, mel_of_hz, spectrogram, waveform
 from pipeline.decode import decode
 from pipeline.track_names import tracks_named
+from schemas.pitch_classes import PITCH_CLASSES
 
 SONG = short_song(0)
 
@@ -249,6 +251,42 @@ def test_a_dataset_of_fragments_that_nobody_knows(
 )
 def test_chords_are_written_as_musicians_do(label: str, short: str) -> None:
     assert short_chord(label) == short
+
+
+@pytest.mark.parametrize(
+    ("label", "key", "short"),
+    [
+        ("G#:maj", "C minor", "A♭"),
+        ("F#:maj", "F minor", "G♭"),  # the Neapolitan
+        ("F#:dim7", "G minor", "F♯°7"),  # leads to the tonic
+        ("C#:hdim7", "C major", "C♯ø7"),  # leads to the second degree
+        ("C#:maj", "C major", "D♭"),
+        ("F#:min", "C major", "F♯m"),
+        ("A#:maj/3", "Bb minor", "B♭/3"),
+        ("D#:min", "D# minor", "D♯m"),
+        ("F:dim", "F# major", "E♯°"),
+        ("D:maj", "Db major", "D"),  # not E with two flats
+        ("Bb:maj", "E major", "A♯"),
+        ("G#:maj", "nonsense", "G♯"),
+    ],
+)
+def test_chords_are_spelt_in_their_key(label: str, key: str, short: str) -> None:
+    assert short_chord(label, key) == short
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_diatonic_chords_are_spelt_as_music21_does(key: str) -> None:
+    from music21.key import Key
+    from music21.roman import RomanNumeral
+
+    tonic, mode = key.replace("b", "-").split()
+    numerals = "I ii iii IV V vi viio" if mode == "major" else "i iio III iv v VI VII"
+    for numeral in numerals.split():
+        chord = RomanNumeral(numeral, Key(tonic, mode))
+        quality = {"major": "maj", "minor": "min", "diminished": "dim"}[chord.quality]
+        name = chord.root().name.replace("-", "♭").replace("#", "♯")
+        stored = f"{PITCH_CLASSES[chord.root().pitchClass]}:{quality}"
+        assert short_chord(stored, key) == name + {"maj": "", "min": "m", "dim": "°"}[quality]
 
 
 def tone(frequency_hz: float, rate_hz: int, duration_s: float, start_s: float = 0.0) -> Audio:

@@ -7,29 +7,53 @@ from typing import Any
 from featurizers.harte import parse
 from jobs.pictures.track_colours import FUNCTIONS, NOTHING, PLAIN, Tone, chord_tone
 from jobs.pictures.track_spans import Span, share, spans_of
+from schemas.pitch_classes import STEPS, pitch_class
 
 _HARTE = re.compile(r"(?P<root>[A-G][b#]*)(?::(?P<quality>\w*))?(?P<degrees>\([^()]*\))?(?P<bass>/.+)?")
 _SHORT = {"maj": "", "min": "m", "min7": "m7", "min6": "m6", "min9": "m9", "minmaj7": "mM7", "maj6": "6"}
 _SHORT |= {"dim": "°", "dim7": "°7", "hdim7": "ø7", "aug": "+"}
 _ACCIDENTALS = str.maketrans({"#": "♯", "b": "♭"})
+_TONIC = re.compile(r"([A-G][b#]?) (?:major|minor)")
+_DEGREES = (0, 1, 1, 2, 2, 3, 3, 4, 5, 5, 6, 6)
+"""Steps of the scale above the tonic by which roots are spelt, by semitones: lowered but for the fourth."""
+_LEADING_DEGREES = (0, 0, 1, 1, 2, 3, 3, 4, 4, 5, 5, 6)
+"""The same for diminished chords, whose roots lead up: raised."""
 
 
 def chord_spans(row: Mapping[str, Any]) -> list[Span]:
     """Chords as musicians write them; the detail has the label as stored. No chord (N) has no label."""
+    key = row.get("key") or ""
     return [
-        Span(start_s, end_s, short_chord(item["label"] or ""), _detail(item), _tone(item["label"] or ""))
+        Span(start_s, end_s, short_chord(item["label"] or "", key), _detail(item), _tone(item["label"] or ""))
         for start_s, end_s, item in spans_of(row.get("chords"))
     ]
 
 
-def short_chord(label: str) -> str:
-    """``A:min7/b3`` -> ``Am7/♭3``; what is no such label stays as it is, and N and X become nothing."""
+def short_chord(label: str, key: str = "") -> str:
+    """``A:min7/b3`` -> ``Am7/♭3``; what is no such label stays as it is, and N and X become nothing.
+
+    In a key, such as ``C minor``, roots are spelt by its degrees: stored labels have sharps alone.
+    """
     match = _HARTE.fullmatch(label)
     if match is None:
         return "" if label in ("N", "X") else label
     quality = match["quality"] or ""
-    root, bass = match["root"].translate(_ACCIDENTALS), (match["bass"] or "").translate(_ACCIDENTALS)
+    root = _spelt(match["root"], key, quality in ("dim", "dim7", "hdim7")).translate(_ACCIDENTALS)
+    bass = (match["bass"] or "").translate(_ACCIDENTALS)
     return f"{root}{_SHORT.get(quality, quality)}{(match['degrees'] or '').translate(_ACCIDENTALS)}{bass}"
+
+
+def _spelt(root: str, key: str, leads: bool) -> str:
+    """The root by the letter of its degree in the key; as it is without a key, or with two accidentals."""
+    tonic = _TONIC.fullmatch(key)
+    if tonic is None:
+        return root
+    semitones = (pitch_class(root) - pitch_class(tonic[1])) % 12
+    degree = (_LEADING_DEGREES if leads else _DEGREES)[semitones]
+    letters = tuple(STEPS)
+    letter = letters[(letters.index(tonic[1][0]) + degree) % len(letters)]
+    accidentals = (pitch_class(root) - STEPS[letter] + 6) % 12 - 6
+    return {-1: f"{letter}b", 0: letter, 1: f"{letter}#"}.get(accidentals, root)
 
 
 def _detail(chord: Mapping[str, Any]) -> str:
