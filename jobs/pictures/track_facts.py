@@ -68,7 +68,7 @@ def _of_rhythm(track: TrackRows) -> Iterator[Fact]:
     if tempo_bpm:
         yield Fact("Tempo", f"{tempo_bpm:.1f} bpm", _sure(confidence))
     if metre := track.value("rhythm", "time_signature"):
-        yield Fact("Metre", metre)
+        yield Fact("Metre", metre, _sure(track.value("rhythm", "time_signature_confidence")))
 
 
 def _of_genre(track: TrackRows) -> Iterator[Fact]:

@@ -84,6 +84,7 @@ def columns_of(song: Song, words: Sequence[str]) -> dict[str, dict[str, Any]]:
             "beat_numbers": [index % song.beats_per_bar + 1 for index in range(len(known["beats_s"]))],
             "downbeats_s": downbeats,
             "time_signature": known["time_signature"],
+            "time_signature_confidence": 0.88,
         },
         "harmony": {
             "key": known["key"],
