@@ -1,6 +1,7 @@
 """The loop: it learns, it goes on exactly where it was, and any number of workers do the same."""
 
 import json
+import shutil
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -94,6 +95,19 @@ def test_parts_of_a_batch_do_not_show(tmp_path: Path) -> None:
     whole = run(tmp_path / "a", "looping.steps=10", "looping.micro_windows=8")
     parts = run(tmp_path / "b", "looping.steps=10", "looping.micro_windows=3")
     assert_equal(weights(whole), weights(parts), 1e-6)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="to compile for the CPU takes g++")
+@pytest.mark.filterwarnings("ignore")  # the compiler looks at all there is, and fails if that warns
+def test_a_run_with_compiled_blocks_is_the_same_and_goes_on_without(tmp_path: Path) -> None:
+    torch._dynamo.reset()
+    plain = run(tmp_path / "a", "looping.steps=10")
+    compiled = run(tmp_path / "b", "looping.steps=10", "looping.compile=true")
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= 2, "both blocks"
+    assert_equal(weights(compiled), weights(plain), 1e-6)
+    assert_equal(saved_weights(tmp_path / "b", averaged=False), weights(compiled))
+    resumed = run(tmp_path / "b", "looping.steps=20")
+    assert_equal(weights(resumed), weights(run(tmp_path / "a", "looping.steps=20")), 1e-6)
 
 
 def workers_train(folder: Path, size: int, steps: int, *settings: str) -> None:
