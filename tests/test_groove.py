@@ -119,6 +119,18 @@ def test_two_pulses_in_two_bands_are_a_polyrhythm(fast: int, slow: int, cycle_be
     assert polyrhythms(passing, 8, beats_per_bar) == {}
 
 
+def test_two_beats_of_three_make_no_cycle() -> None:
+    notes = every_bar(0, 2 / 3, 4 / 3, length=3, band="high") + every_bar(0, 1, length=3, band="low")
+    assert polyrhythms(notes, 8, 3) == {}
+
+
+def test_the_polyrhythm_of_more_cycles_comes_first() -> None:
+    three_two = pulse(3, 1, 16, "high") + pulse(2, 1, 16, "low")
+    four_three = [(16 + at, band, gain) for at, band, gain in pulse(4, 1, 32, "high") + pulse(3, 1, 32, "low")]
+    found = polyrhythms(three_two + four_three, 12)
+    assert list(found.items()) == [("4:3", pytest.approx(2 / 3)), ("3:2", pytest.approx(1 / 3))]
+
+
 BEATS = pulse(1, 1, 32, "low")
 
 

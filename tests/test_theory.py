@@ -250,6 +250,11 @@ def test_harmonic_rhythm_counts_changes_a_bar(chord_s: float, changes: float, la
     assert harmonic_rhythm_per_bar(spans("C:maj G:maj A:min F:maj " * 10, chord_s), meter) == changes
 
 
+@pytest.mark.parametrize(("change_s", "changes"), [(0.2, 0), (0.3, 1), (2.2, 1), (2.3, 0)])
+def test_a_change_counts_with_the_downbeat_up_to_half_a_beat_before_it(change_s: float, changes: int) -> None:
+    assert harmonic_rhythm_per_bar(spans("C:maj G:maj", change_s), Meter([0.0, 2.0], 0.5)) == changes
+
+
 def test_harmonic_rhythm_without_changes_bars_or_chords() -> None:
     assert harmonic_rhythm_per_bar(spans("C:maj C:maj"), Meter([0.0, 2.0, 4.0])) == 0
     assert harmonic_rhythm_per_bar(spans("C:maj F:maj"), Meter([0.0])) is None
