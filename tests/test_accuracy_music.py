@@ -164,6 +164,11 @@ def test_tiles_cover_the_range_once(spans: list[tuple[float, float, str]]) -> No
     assert all(tile.end_s - tile.start_s >= MIN_SPAN_S - 1e-9 for tile in tiles)
 
 
+def test_tiles_are_in_order_of_time_and_on_whole_milliseconds() -> None:
+    spans = [Span(2.0004, 3, "b"), Span(0.5, 2.0006, "a"), Span(2.5, 2.8, "within"), Span(4, 4.001, "nothing")]
+    assert tiled(spans, 0, 5, "gap") == [(0, 0.5, "gap"), (0.5, 2.001, "a"), (2.001, 3, "b"), (3, 5, "gap")]
+
+
 @pytest.mark.parametrize(
     ("found", "half", "three", "pairs"),
     [
