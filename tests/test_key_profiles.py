@@ -70,6 +70,14 @@ def test_the_opening_tells_a_minor_key_from_its_relative() -> None:
     assert names == ["A minor", "C major"]
 
 
+def test_tones_and_chords_speak_for_the_key_together() -> None:
+    cadence = spans([("G:maj", 4.0), ("C:maj", 2.0), ("D:maj", 2.0)])
+    scale = np.isin(np.arange(12), (2, 4, 6, 7, 9, 11, 1)).astype(float)  # D major
+    found = [key_evidence(chroma, chords) for chroma, chords in ((np.ones(12), cadence), (scale, []))]
+    assert [KEYS[int(evidence.argmax())] for evidence in found] == ["G major", "D major"]
+    assert key_evidence(scale, cadence)[2] > found[0][2]
+
+
 def test_key_agreement_is_mirex_in_both_directions() -> None:
     for one, other in itertools.product(range(24), repeat=2):
         scores = [mir_eval.key.weighted_score(KEYS[a], KEYS[b]) for a, b in ((one, other), (other, one))]
