@@ -73,7 +73,7 @@ EDGE = {"s": 8.0}
         (part(0, 0.68, **EDGE), ("verse", 0.4)),  # hardly quieter than what follows
         (part(1, 0.56, **EDGE), ("verse", 0.5)),  # comes back
         (part(1, 0.4, **EDGE), ("intro", 0.5)),  # and is much quieter than most
-        (part(2, 0.6, **EDGE), ("chorus", 0.5)),
+        (part(2, 0.4, **EDGE), ("chorus", 0.5)),
     ],
 )
 def test_what_a_short_first_part_is(first: dict[str, Any], verdict: tuple[str, float]) -> None:
@@ -96,10 +96,28 @@ def test_a_drop_on_one_side_or_by_little_is_no_break() -> None:
         assert types(SOFTER, LOUD, part(5, energy, s=5.0), part(1, after), LOUD)[2] != "break"
 
 
+def test_a_quiet_part_that_is_heard_elsewhere_is_a_break_however_long() -> None:
+    assert types(SOFTER, LOUD, part(1, 0.3), part(3, 0.6), LOUD)[2] == "break"
+    riff, sung = part(0, 0.4, False), part(1, 0.7, True)
+    song = [part(4, 0.3, False), sung, riff, part(5, 0.42, False), sung, riff]
+    assert section_types(parts(*song))[2] == Verdict("break", 0.5, "heard elsewhere, nobody sings")
+
+
+def test_silence_before_the_song_changes_nothing() -> None:
+    silent = part(9, 0.0, s=200.0, is_silent=True)
+    for song in (SONG, (SOFTER, LOUD, part(5, 0.6), SOFTER, LOUD, SOFTER, LOUD)):
+        assert section_types(parts(silent, *song))[1:] == section_types(parts(*song))
+
+
+def test_the_words_of_a_verse_are_its_own() -> None:
+    sung = CHORUS | {"lyrics": SHE_SAID}
+    assert section_types(parts(VERSE, sung, VERSE, sung))[0][:2] == ("verse", 0.5)
+
+
 def test_a_bridge_is_late_and_after_a_chorus() -> None:
     once = part(5, 0.6)
-    assert types(SOFTER, LOUD, SOFTER, LOUD, once, LOUD)[4] == "bridge"
-    assert types(SOFTER, LOUD, once, SOFTER, LOUD, SOFTER, LOUD)[2] == "verse"
+    assert section_types(parts(SOFTER, LOUD, SOFTER, LOUD, once, SOFTER, LOUD))[4][:2] == ("bridge", 0.6)
+    assert section_types(parts(SOFTER, LOUD, once, SOFTER, LOUD, SOFTER, LOUD))[2][:2] == ("verse", 0.4)
     assert types(SOFTER, SOFTER, SOFTER, once, LOUD, LOUD)[3] == "verse"
 
 
