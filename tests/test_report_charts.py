@@ -71,6 +71,11 @@ def test_bars_of_a_histogram_are_as_high_as_their_counts_and_as_wide_as_their_bi
     assert [tick for _, tick in histogram([95, 125], [1], 110)["ticks"]] == ["95", "100", "105", "110", "115", "120", "125"]  # fmt: skip # noqa: E501
 
 
+@pytest.mark.parametrize(("top", "lines"), [(10, [0, 2, 4, 6, 8, 10]), (12, [0, 5, 10]), (25, [0, 5, 10, 15, 20, 25])])
+def test_there_are_at_most_six_lines_and_they_are_round(top: int, lines: list[int]) -> None:
+    assert [number for _, number in histogram([0, 10], [top], 5)["lines"]] == lines
+
+
 def test_keys_stand_at_their_tonics_however_they_are_spelt() -> None:
     held = {"C major": 1, "Bb major": 3, "A# major": 1, "Bb minor": 2}
     chart = keys_chart({"values": [{"value": key, "count": number} for key, number in held.items()]})
@@ -81,6 +86,10 @@ def test_keys_stand_at_their_tonics_however_they_are_spelt() -> None:
         (round(40 + slot * 10.12, 2), 140, 4, 0),
         (round(40 + slot * 10.5, 2), 70, 2, 1),
     ]
+    assert {(bar["width"], bar["name"]) for bar in chart["bars"][1:]} == {
+        (round(slot * 0.36, 2), "A♯ major"),
+        (round(slot * 0.36, 2), "A♯ minor"),
+    }
     assert chart["ticks"][9] == (pytest.approx(40 + 9.5 * slot), "A")
     assert keys_chart({"values": [{"value": "H major", "count": 1}]}) is None
     assert keys_chart({"values": []}) is None
