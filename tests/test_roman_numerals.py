@@ -213,6 +213,24 @@ def test_extended_chords(quality: str, intervals: set[int]) -> None:
     assert parse(f"F#:{quality}") == Chord(6, frozenset(intervals))
 
 
+@pytest.mark.parametrize(
+    ("label", "triad"),
+    [
+        ("C:7(*5)", "maj"),
+        ("C:maj(b13)", "maj"),
+        ("C:aug", "aug"),
+        ("C:min(*5)", "min"),
+        ("C:min(#11)", "min"),
+        ("C:hdim7", "dim"),
+        ("C:sus4", "none"),
+    ],
+)
+def test_a_perfect_fifth_or_none_makes_no_altered_triad(label: str, triad: str) -> None:
+    chord = parse(label)
+    assert chord is not None
+    assert chord.triad == triad
+
+
 def test_a_bass_may_be_a_note() -> None:
     assert parse("B:dim7/C") == Chord(11, frozenset({0, 1, 3, 6, 9}), 1)
     assert parse("Ab/C") == parse("Ab:maj/3")
@@ -226,7 +244,7 @@ def test_other_labels_are_read_as_mir_eval_does(label: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "label", ["N", "X", "", " ", "H:maj", "C:what", "C:maj(what)", "C:maj/", "C/x", "Am", "C:(", "?"]
+    "label", ["N", "X", "", " ", "C:", "H:maj", "C:what", "C:maj(what)", "C:maj/", "C/x", "Am", "C:(", "?"]
 )
 def test_what_is_no_chord(label: str) -> None:
     assert parse(label) is None
