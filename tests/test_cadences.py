@@ -70,6 +70,7 @@ def test_chords_of_one_root_are_one() -> None:
 
 def test_a_rest_parts_chords_of_one_root() -> None:
     assert cadences("C major", "C:maj G:maj N G:7 C:maj") == [(1, "half"), (4, "authentic")]
+    assert cadences("C major", f"{4 * 'C:maj '} G:maj N G:7 {4 * 'F:maj '}") == [(4, "half")]
 
 
 def test_phrases_of_four_bars() -> None:
@@ -85,6 +86,14 @@ def test_phrases_begin_with_the_section() -> None:
     sections_s = [(0.0, 2 * BAR_S), (2 * BAR_S, 9 * BAR_S), (9 * BAR_S, 10 * BAR_S)]
     assert cadences("C major", chords, 10, sections_s) == [(1, "half"), (5, "half"), (8, "plagal")]
     assert cadences("C major", chords, 0, sections_s) == [(1, "half"), (8, "plagal")]
+
+
+@pytest.mark.parametrize(("start_s", "expected"), [(0.2, (3, "half")), (0.4, (4, "authentic"))])
+def test_bars_count_from_the_downbeat_within_half_a_beat_of_the_section(
+    start_s: float, expected: tuple[float, str]
+) -> None:
+    chords = "C:maj A:min F:maj G:maj C:maj A:min D:min A:min"
+    assert cadences("C major", chords, 8, [(start_s, 8 * BAR_S)]) == [expected]
 
 
 def test_analysers_may_misplace_bars_and_sections_a_little() -> None:
