@@ -1,5 +1,6 @@
 """report: what its words, charts and verdict say of numbers that are known."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,40 +13,40 @@ THIN, MINUS = "\u202f", "\u2212"
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("say", "about", "expected"),
     [
-        (words.count(1234567.4), f"1{THIN}234{THIN}567"),
-        (words.number(1234.4), f"1{THIN}234"),
-        (words.number(100.4), "100"),
-        (words.number(99.94), "99.9"),
-        (words.number(0.04217), "0.0422"),
-        (words.number(-0.5), f"{MINUS}0.5"),
-        (words.number(-123.4), "-123"),
-        (words.percent(0.1234), f"12.3{THIN}%"),
-        (words.stat(-14.26, "LUFS"), f"{MINUS}14.3"),
-        (words.stat(200.4, "s"), "3:20"),
-        (words.stat(10, "s"), "0:10"),
-        (words.stat(9.87, "s"), "9.9 s"),
-        (words.hours(123.4), "123 h"),
-        (words.hours(99.5), "99 h 30 min"),
-        (words.duration(200), "3 min 20 s"),
-        (words.when("2026-01-02T03:04:05+00:00"), "2026-01-02 03:04"),
-        (words.file_name("s3://bucket/folder/a song.wav"), "a song.wav"),
-        (words.file_name("/data/music/"), "music"),
-        (words.plain("x" * 160), "x" * 160),
-        (words.plain("x" * 161), "x" * 159 + "…"),
-        (words.tag("a\x1bb\x85c\u202ed" + "x" * 200), ("abc\u202ed" + "x" * 200)[:159] + "…"),
-        (words.tag(None), ""),
-        (words.titled({"title": None, "uri": "/music/1.wav", "track_id": "ab"}), "1.wav"),
-        (words.titled({"title": None, "uri": None, "track_id": "ab"}), "ab"),
-        (value(3661, "s"), "1:01:01"),
-        (value(59, "s"), "0:59"),
-        (value(0.5, "s"), "0.5"),
-        (value(-10.5, "LUFS"), f"{MINUS}10.5"),
+        (words.count, (1234567.4,), f"1{THIN}234{THIN}567"),
+        (words.number, (1234.4,), f"1{THIN}234"),
+        (words.number, (100.4,), "100"),
+        (words.number, (99.94,), "99.9"),
+        (words.number, (0.04217,), "0.0422"),
+        (words.number, (-0.5,), f"{MINUS}0.5"),
+        (words.number, (-1234.4,), f"{MINUS}1{THIN}234"),
+        (words.percent, (0.1234,), f"12.3{THIN}%"),
+        (words.stat, (-14.26, "LUFS"), f"{MINUS}14.3"),
+        (words.stat, (200.4, "s"), "3:20"),
+        (words.stat, (10, "s"), "0:10"),
+        (words.stat, (9.87, "s"), "9.9 s"),
+        (words.hours, (123.4,), "123 h"),
+        (words.hours, (99.5,), "99 h 30 min"),
+        (words.duration, (200,), "3 min 20 s"),
+        (words.when, ("2026-01-02T03:04:05+00:00",), "2026-01-02 03:04"),
+        (words.file_name, ("s3://bucket/folder/a song.wav",), "a song.wav"),
+        (words.file_name, ("/data/music/",), "music"),
+        (words.plain, ("x" * 160,), "x" * 160),
+        (words.plain, ("x" * 161,), "x" * 159 + "…"),
+        (words.tag, ("a\x1bb\x85c\u202ed" + "x" * 200,), ("abc\u202ed" + "x" * 200)[:159] + "…"),
+        (words.tag, (None,), ""),
+        (words.titled, ({"title": None, "uri": "/music/1.wav", "track_id": "ab"},), "1.wav"),
+        (words.titled, ({"title": None, "uri": None, "track_id": "ab"},), "ab"),
+        (value, (3661, "s"), "1:01:01"),
+        (value, (59, "s"), "0:59"),
+        (value, (0.5, "s"), "0.5"),
+        (value, (-10.5, "LUFS"), f"{MINUS}10.5"),
     ],
 )
-def test_words_of_numbers(said: str, expected: str) -> None:
-    assert said == expected
+def test_words_of_numbers_and_names(say: Callable[..., str], about: tuple[Any, ...], expected: str) -> None:
+    assert say(*about) == expected
 
 
 def test_what_is_unknown_is_a_dash() -> None:
