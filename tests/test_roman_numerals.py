@@ -171,7 +171,7 @@ def test_borrowed_chords_are_owned_by_the_parallel_key_alone() -> None:
 
 def test_a_diminished_seventh_on_another_root_keeps_its_bass() -> None:
     assert readings("C major", "D:dim7 C:maj")[0].chord == parse("B:dim7/D")
-    assert readings("C major", "D:dim7/b5 C:maj")[0].chord == parse("B:dim7/Ab")
+    assert readings("C major", "D:dim7/b3 C:maj")[0].chord == parse("B:dim7/F")
 
 
 def test_degrees_are_those_of_the_roots() -> None:
