@@ -122,6 +122,10 @@ def test_every_confidence_is_judged_by_its_label() -> None:
         ("sections.confidence", "the type is right"): [(0.8, 1, 15), (0.8, 0, 15)],
     }
     assert len(judged) == len(CONFIDENCES), "a reason a line"
+    unsure = {"sections": [{"start_s": 0, "end_s": 30, "type": "verse", "cluster": 0, "confidence": None}]}
+    assert judge(CONFIDENCES[-1], [(known, unsure)]) == [(0, 1, 15), (0, 0, 15)]
+    letters, short = [Span(0, 15, "A"), Span(15, 30, "B")], [Span(0, 5, "verse"), Span(5, 10, "chorus")]
+    assert judge(CONFIDENCES[-1], [({"sections": parts}, found) for parts in (letters, short)]) == []
     beyond = {"chords": [Span(0.0, 8.0, "B:dim7")]}
     assert not any(judge(one, [(beyond, found)]) for one in CONFIDENCES), "what no vocabulary has is not judged"
 

@@ -193,6 +193,17 @@ def test_types_of_sections_are_scored_by_time_where_the_truth_names_types() -> N
     assert "section types" not in score_sections(song, sections((0, 60, 0)))
 
 
+def test_sections_count_from_the_first_annotated_one_and_a_boundary_too_many_costs_precision() -> None:
+    late = {"sections": [Span(start_s + 3, end_s + 3, label) for start_s, end_s, label in A_MINUTE]}
+    scores = score_sections(late, sections((0, 23, 0), (23, 43, 1), (43, 70, 0)))
+    assert set(scores.values()) == {1}
+    typed = {"sections": [Span(30, 60, "verse"), Span(60, 90, "chorus")]}
+    found = {"sections": [{"start_s": 0, "end_s": 75, "type": "verse", "cluster": 0}]}
+    assert score_sections(typed, found)["section types"] == pytest.approx(0.5)
+    split = sections((0, 20, 0), (20, 40, 1), (40, 50, 0), (50, 60, 0))
+    assert score_sections({"sections": A_MINUTE}, split)["sections HR0.5F"] == pytest.approx(0.8)  # of 2 / 3 and 1
+
+
 def test_parts_that_are_told_apart_too_finely_cost_what_is_uncertain_of_them() -> None:
     found = score_sections({"sections": A_MINUTE}, sections((0, 20, 0), (20, 40, 1), (40, 60, 2)))
     over = 1 - 2 / 3 / np.log2(3)  # in two thirds of the time a bit, of the three parts' log2 3

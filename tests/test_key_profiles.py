@@ -104,10 +104,12 @@ def test_chords_by_templates_are_the_surer_the_higher_their_posteriors() -> None
     clear = np.repeat(templates()[:12], 10, axis=0) + rng.uniform(0, np.linspace(0.1, 0.5, 120)[:, None], (120, 12))
     treble, bass = clear.astype(np.float32), np.zeros((120, 12), np.float32)
     posteriors = [run.confidence for run in template_chords(treble, bass)]
-    confidences = [chord.confidence for chord in by_templates(NoteChroma(treble, bass, None), 12.0, ()).chords]
+    found = by_templates(NoteChroma(treble, bass, None), 12.0, ())
+    confidences = [chord.confidence for chord in found.chords]
     assert len(set(posteriors)) > 10
     assert np.argsort(confidences).tolist() == np.argsort(posteriors).tolist()
-    assert all(0 <= confidence <= 1 for confidence in confidences)
+    assert all(posterior < one <= 1 for posterior, one in zip(posteriors, confidences, strict=True)), "frames overlap"
+    assert np.ptp(found.key_log_odds) < np.ptp(key_evidence(found.chroma, found.chords))
 
 
 def test_chroma_sums_to_one_or_is_even() -> None:
