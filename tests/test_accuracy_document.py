@@ -126,6 +126,8 @@ def test_every_confidence_is_judged_by_its_label() -> None:
     assert judge(CONFIDENCES[-1], [(known, unsure)]) == [(0, 1, 15), (0, 0, 15)]
     letters, short = [Span(0, 15, "A"), Span(15, 30, "B")], [Span(0, 5, "verse"), Span(5, 10, "chorus")]
     assert judge(CONFIDENCES[-1], [({"sections": parts}, found) for parts in (letters, short)]) == []
+    unsaid = {"chords": [{"start_s": 0, "end_s": 8, "label": "C:maj", "confidence": None}]}
+    assert not any(judge(one, [(known, unsaid)]) for one in CONFIDENCES if one.column == "chords.confidence")
     beyond = {"chords": [Span(0.0, 8.0, "B:dim7")]}
     assert not any(judge(one, [(beyond, found)]) for one in CONFIDENCES), "what no vocabulary has is not judged"
 

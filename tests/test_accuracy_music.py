@@ -130,7 +130,8 @@ def test_where_no_chord_is_found_there_is_none() -> None:
 
 def test_time_without_annotation_counts_for_nothing() -> None:
     gap = {"chords": [Span(1, 2, "C:maj"), Span(5, 6, "G:maj")]}
-    assert score_chords(gap, chords((0, 5, "C:maj"), (5, 9, "G:maj")))["chords majmin"] == pytest.approx(1)
+    scores = score_chords(gap, chords((0, 5, "C:maj"), (5, 9, "G:maj")))
+    assert (scores["chords majmin"], scores["majmin covers"]) == (pytest.approx(1), pytest.approx(1))
 
 
 LABELS = st.sampled_from(["C:maj", "A:min", "G:7", "D:maj7", "B:dim", "N"])
