@@ -2,15 +2,16 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from benchmarks.scoring.document import Calibration, Report
 from benchmarks.scoring.features import FEATURES
 from benchmarks.scoring.measure import Score
 from benchmarks.scoring.ours import why_missing
-from benchmarks.scoring.piece import ANNOTATED, Span
+from benchmarks.scoring.piece import ANNOTATED, CORPORA, Span
 from benchmarks.scoring.reliability import CONFIDENCES, bins, calibration_error, judge
-from benchmarks.scoring.summary import mean, summarise
+from benchmarks.scoring.summary import Mean, mean, summarise
 
 
 def figures(metric: str, **values: list[float]) -> list[Score]:
@@ -45,11 +46,28 @@ def test_verdict(metric: str, ours: float, theirs: float, verdict: str) -> None:
     assert line.verdict == verdict
 
 
+def test_what_not_all_have_has_no_means_and_what_no_library_has_no_verdict() -> None:
+    apart = [Score("F", "m", ANNOTATED, name, name, 0.5) for name in ("muze", "one")]
+    assert [line.means for line in summarise(apart)] == [{}]
+    assert [line.verdict for line in summarise(figures("m", muze=[0.5]))] == [""]
+    assert [line.verdict for line in summarise(figures("m", one=[0.5], two=[0.6]))] == [""]
+
+
+def test_lines_stand_by_metric_and_corpus_and_a_figure_of_all_files_counts_them() -> None:
+    together = [Score("F", metric, corpus, "", "muze", 0.5, 7) for corpus in CORPORA[::-1] for metric in ("b", "a")]
+    lines = summarise(together)
+    assert [(line.metric, line.corpus) for line in lines] == [(m, corpus) for m in ("b", "a") for corpus in CORPORA]
+    assert {line.num_files for line in lines} == {7}
+
+
 def test_an_interval_needs_five_files_and_holds_the_mean() -> None:
-    assert mean([0, 1, 0, 1]).interval is None
+    assert mean([0, 0, 0, 1]) == Mean(0.25, None)
     assert mean([0.5] * 5).interval == (0.5, 0.5)
-    low, high = mean([0, 1] * 10).interval or (0, 0)
-    assert 0.2 < low < 0.5 < high < 0.8
+    assert mean([0] * 9 + [1]).value == 0.1
+    spread = np.linspace(0, 1, 100)
+    off = 1.96 * spread.std() / 10  # the normal distribution's 95 %
+    assert mean(spread).interval == pytest.approx((0.5 - off, 0.5 + off), abs=0.1 * off)
+    assert str(Mean(0.25, (0.124, 0.376))) == "0.250 [0.12, 0.38]"
 
 
 def test_confidences_are_compared_with_what_is_right_by_weight() -> None:
@@ -58,6 +76,14 @@ def test_confidences_are_compared_with_what_is_right_by_weight() -> None:
     assert [one.right for one in found] == [0, 0.25]
     assert calibration_error(found) == pytest.approx((0.1 * 1 + 0.65 * 4) / 5)
     assert bins([]) == []
+    fifths = bins([(0.1, 0.6, 1.0), (0.45, 0.35, 1.0), (0.65, 0.65, 2.0)])
+    assert [one.low for one in fifths] == [0.0, 0.4, 0.6]
+    assert calibration_error(fifths) == pytest.approx((0.5 + 0.1) / 4), "too little and too much do not make up"
+
+
+def test_agreements_promise_an_order_only() -> None:
+    probabilities = {one.column for one in CONFIDENCES if one.is_probability}
+    assert probabilities == {"tempo_confidence", "time_signature_confidence", "key_confidence", "chords.confidence"}
 
 
 TRUE_CHORDS = [Span(0.0, 4.0, "C:maj"), Span(4.0, 6.0, "A:min7"), Span(6.0, 8.0, "B:dim7")]
@@ -96,6 +122,14 @@ def test_every_confidence_is_judged_by_its_label() -> None:
         ("sections.confidence", "the type is right"): [(0.8, 1, 15), (0.8, 0, 15)],
     }
     assert len(judged) == len(CONFIDENCES), "a reason a line"
+    unsure = {"sections": [{"start_s": 0, "end_s": 30, "type": "verse", "cluster": 0, "confidence": None}]}
+    assert judge(CONFIDENCES[-1], [(known, unsure)]) == [(0, 1, 15), (0, 0, 15)]
+    letters, short = [Span(0, 15, "A"), Span(15, 30, "B")], [Span(0, 5, "verse"), Span(5, 10, "chorus")]
+    assert judge(CONFIDENCES[-1], [({"sections": parts}, found) for parts in (letters, short)]) == []
+    unsaid = {"chords": [{"start_s": 0, "end_s": 8, "label": "C:maj", "confidence": None}]}
+    assert not any(judge(one, [(known, unsaid)]) for one in CONFIDENCES if one.column == "chords.confidence")
+    beyond = {"chords": [Span(0.0, 8.0, "B:dim7")]}
+    assert not any(judge(one, [(beyond, found)]) for one in CONFIDENCES), "what no vocabulary has is not judged"
 
 
 def test_the_document_holds_what_was_scored_and_what_was_not() -> None:

@@ -58,8 +58,13 @@ def test_without_beats_chords_keep_the_times_of_their_frames(decoded: tuple[list
 
 def test_a_change_far_from_every_beat_stays() -> None:
     runs = [Run(0, 20, "C:maj", 0.9), Run(20, 30, "A:min", 0.8), Run(30, 41, "C:maj", 0.7)]
-    starts_s = [span.start_s for span in spans_on_beats(runs, 4.05, [0, 1, 2.1, 3.5])]
+    starts_s = [span.start_s for span in spans_on_beats(runs, 4.05, [0, 1, 2.1, 3.17])]
     assert starts_s == pytest.approx([0, 2.1, 2.95])
+
+
+def test_beats_at_the_ends_of_a_track_take_no_chord_away() -> None:
+    runs = [Run(0, 2, "C:maj", 0.9), Run(2, 39, "A:min", 0.8), Run(39, 40, "C:maj", 0.7)]
+    assert [span.start_s for span in spans_on_beats(runs, 4.0, [0, 2, 4])] == pytest.approx([0, 0.15, 3.85])
 
 
 def test_a_chord_between_two_changes_on_one_beat_is_dropped_and_its_neighbours_joined() -> None:

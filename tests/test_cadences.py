@@ -49,6 +49,10 @@ def cadences(
         ("C major", "G:min C:maj", None),
         ("C major", "A:maj D:min", None),
         ("C major", "B:min C:maj", None),
+        ("C major", "D:dim C:maj", None),
+        ("C major", "F:dim C:maj", None),
+        ("C major", "G:7 C:aug", None),
+        ("C major", "F:maj A:min", None),
     ],
 )
 def test_the_last_two_chords_make_the_cadence_in_every_key(key_name: str, last_two: str, type: str | None) -> None:
@@ -62,6 +66,11 @@ def test_the_last_two_chords_make_the_cadence_in_every_key(key_name: str, last_t
 def test_chords_of_one_root_are_one() -> None:
     assert cadences("C major", "A:min D:min G:sus4 G:maj G:7") == [(2, "half")]
     assert cadences("C major", "A:min D:min G:sus4 G:7 C:sus4 C:maj") == [(4, "authentic")]
+
+
+def test_a_rest_parts_chords_of_one_root() -> None:
+    assert cadences("C major", "C:maj G:maj N G:7 C:maj") == [(1, "half"), (4, "authentic")]
+    assert cadences("C major", f"{4 * 'C:maj '} G:maj N G:7 {4 * 'F:maj '}") == [(4, "half")]
 
 
 def test_phrases_of_four_bars() -> None:
@@ -79,6 +88,14 @@ def test_phrases_begin_with_the_section() -> None:
     assert cadences("C major", chords, 0, sections_s) == [(1, "half"), (8, "plagal")]
 
 
+@pytest.mark.parametrize(("start_s", "expected"), [(0.2, (3, "half")), (0.4, (4, "authentic"))])
+def test_bars_count_from_the_downbeat_within_half_a_beat_of_the_section(
+    start_s: float, expected: tuple[float, str]
+) -> None:
+    chords = "C:maj A:min F:maj G:maj C:maj A:min D:min A:min"
+    assert cadences("C major", chords, 8, [(start_s, 8 * BAR_S)]) == [expected]
+
+
 def test_analysers_may_misplace_bars_and_sections_a_little() -> None:
     chords = readings("C major", "C:maj A:min F:maj G:maj C:maj A:min F:maj G:maj E:min", BAR_S)
     for late_s in (-0.2, 0.2):
@@ -86,6 +103,19 @@ def test_analysers_may_misplace_bars_and_sections_a_little() -> None:
         for sections_s in ([], [(0.0, 8 * BAR_S + late_s)]):
             found = [(one.time_s, one.type) for one in find_cadences(chords, meter, sections_s)]
             assert found == [(3 * BAR_S, "half"), (7 * BAR_S, "half")]
+
+
+def test_a_chord_that_comes_more_than_half_a_beat_before_the_phrase_ends_is_its_last() -> None:
+    chords = readings("C major", "C:maj A:min F:maj G:maj C:maj A:min", BAR_S)
+    for late_s, expected in ((0.2, (3, "half")), (0.4, (4, "authentic"))):
+        found = find_cadences(chords, Meter(), [(0.0, 4 * BAR_S + late_s)])
+        assert [(one.time_s / BAR_S, one.type) for one in found] == [expected]
+
+
+def test_a_chord_that_has_ended_before_the_phrase_does_closes_nothing() -> None:
+    chords = readings("C major", "C:maj F:maj G:maj N A:min F:maj", 1.0)
+    assert find_cadences(chords, Meter(), [(0.0, 4.0)]) == []
+    assert [one.type for one in find_cadences(chords, Meter(), [(0.0, 3.2)])] == ["half"]
 
 
 def test_harmony_rests_before_a_rest_on_long_chords_and_at_the_end() -> None:

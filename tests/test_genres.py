@@ -63,6 +63,28 @@ def test_a_wide_range_of_tempo_says_less() -> None:
     assert rock["confidence"] == pytest.approx(0.3 * (3 + 2 * 40 / 60 + 2 + 1 + 1) / 9)
 
 
+def test_every_kind_of_evidence_has_its_weight() -> None:
+    """Latin has rules on all, 10 in weight; its tempi are 45 wide."""
+    columns = POP_SONG | {"syncopation": 3.0}
+    latin = by_genre(columns)["latin"]
+    assert latin["confidence"] == pytest.approx(0.3 * (2 * 40 / 45 + 2 + 1 + 1 + 1) / 10)
+    assert latin["reasons"][-2:] == ["syncopation 3 at least 2", "in 4/4"]
+    odd = by_genre(columns | {"time_signature": "7/4", "tempo_bpm": 131.0}, "Andalusian")["latin"]
+    assert odd["confidence"] == pytest.approx(0.3 * (3 + 2 + 1 + 1) / 10)
+    assert not any("tempo" in reason or "7/4" in reason for reason in odd["reasons"])
+
+
+def test_five_guesses_at_most_and_none_below_the_least_confidence() -> None:
+    def guessed(**scores: float) -> list[str]:
+        return list(by_genre({"clap_genres": [{"genre": name, "score": score} for name, score in scores.items()]}))
+
+    assert guessed(**dict.fromkeys(list(GENRES)[:7], 0.3)) == list(GENRES)[:5]
+    assert guessed(metal=0.22, jazz=0.21) == ["metal"]  # 0.154 and 0.147
+    for score, said in ((0.1, True), (0.09, False)):
+        pop = by_genre(POP_SONG | {"clap_genres": [{"genre": "pop", "score": score}]}, "I-V-vi-IV")["pop"]
+        assert pop["reasons"][0].startswith("sounds like pop") == said
+
+
 @pytest.mark.parametrize(
     ("columns", "names", "genre"),
     [

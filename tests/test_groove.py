@@ -90,9 +90,30 @@ def test_a_pickup_stands_where_its_beats_are_in_the_bar() -> None:
     assert strengths == pytest.approx([1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0.75, 0, 0, 0])
 
 
+@pytest.mark.parametrize("numbers", [[4, 1, 2, 3, 4], [1, 2, 3]], ids=["more pickups", "less than a bar"])
+def test_every_place_of_the_bar_has_its_own_mean(numbers: list[int]) -> None:
+    even = track(pulse(1, 1, len(numbers), "mid"), len(numbers), 1)
+    columns = even | {"time_signature": "4/4", "beat_numbers": numbers}
+    columns["onsets"] = [onset | {"strength": 0.5} for onset in columns["onsets"]]
+    strengths = measure_groove(columns)["metric_strengths"]
+    assert strengths == [float(place % 4 == 0 and place // 4 + 1 in numbers) for place in range(16)]
+
+
+def test_the_softest_onset_is_one() -> None:
+    assert measure_groove(track(every_bar(*CLAVE, gain=0.0), 8))["syncopation"] == 4
+
+
 def test_density_counts_what_begins_within_the_beats() -> None:
     columns = track([*every_bar(*CLAVE), (-3, "mid", 1.0), (32.2, "mid", 1.0)], 8)
     assert measure_groove(columns)["note_density_hz"] == pytest.approx(8 * 5 / 16)  # 8 bars of 2 s
+
+
+def test_an_onset_nearer_to_what_is_outside_the_beats_does_not_count() -> None:
+    def density_hz(*beats: float) -> float:
+        return float(measure_groove(track([(at, "mid", 1.0) for at in beats], 8))["note_density_hz"])
+
+    assert density_hz(-0.1, 31.85) == 2 / 16
+    assert density_hz(-0.15, 31.9) == 0
 
 
 def test_metric_strengths_are_the_loudest_of_each_sixteenth_over_the_bars() -> None:
@@ -117,6 +138,18 @@ def test_two_pulses_in_two_bands_are_a_polyrhythm(fast: int, slow: int, cycle_be
     assert polyrhythms(half, 8, beats_per_bar) == {ratio: 0.5}
     passing = [note for note in notes if note[0] < 3 * beats_per_bar or note[1] == "low"]
     assert polyrhythms(passing, 8, beats_per_bar) == {}
+
+
+def test_two_beats_of_three_make_no_cycle() -> None:
+    notes = every_bar(0, 2 / 3, 4 / 3, length=3, band="high") + every_bar(0, 1, length=3, band="low")
+    assert polyrhythms(notes, 8, 3) == {}
+
+
+def test_the_polyrhythm_of_more_cycles_comes_first() -> None:
+    three_two = pulse(3, 1, 16, "high") + pulse(2, 1, 16, "low")
+    four_three = [(16 + at, band, gain) for at, band, gain in pulse(4, 1, 32, "high") + pulse(3, 1, 32, "low")]
+    found = polyrhythms(three_two + four_three, 12)
+    assert list(found.items()) == [("4:3", pytest.approx(2 / 3)), ("3:2", pytest.approx(1 / 3))]
 
 
 BEATS = pulse(1, 1, 32, "low")
@@ -187,8 +220,10 @@ NOTHING = {**dict.fromkeys(NAMES), "polyrhythms": []}
         {"beats_s": [], "beat_numbers": [], "time_signature": None, "onsets": []},
         {"beats_s": None, "beat_numbers": None, "time_signature": None, "onsets": None},
         {"beats_s": [1.0], "beat_numbers": [1], "time_signature": "4/4", "onsets": []},
+        {"beats_s": [1.0, 1.5], "beat_numbers": [1, 2], "time_signature": None, "onsets": []},
+        {"beats_s": [1.0, 1.5], "beat_numbers": None, "time_signature": "4/4", "onsets": []},
     ],
-    ids=["no columns", "no pulse", "nulls", "one beat"],
+    ids=["no columns", "no pulse", "nulls", "one beat", "no metre", "no numbers"],
 )
 def test_without_beats_there_is_no_groove(columns: dict[str, Any]) -> None:
     assert measure_groove(columns) == NOTHING
@@ -196,6 +231,7 @@ def test_without_beats_there_is_no_groove(columns: dict[str, Any]) -> None:
 
 def test_beats_without_onsets_have_no_density() -> None:
     assert measure_groove(track([], 4)) == NOTHING | {"note_density_hz": 0}
+    assert measure_groove(track([], 2, 1) | {"onsets": None}) == NOTHING | {"note_density_hz": 0}
 
 
 def test_the_columns_fit_the_fragment() -> None:

@@ -10,9 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from featurizers.beat_votes import ChordSpan
-from featurizers.chord_templates import LABELS
+from featurizers.chord_templates import LABELS, template_chords, templates
 from featurizers.harmony_agreement import key_agreement
+from featurizers.harmony_estimates import by_networks, by_templates
 from featurizers.key_profiles import KEYS, PROFILES, chord_evidence, key_evidence, probabilities, profile_correlations
+from featurizers.label_chain import Run
+from featurizers.madmom_harmony import NetworkHarmony
+from featurizers.note_chroma import NoteChroma
 from schemas.pitch_classes import PITCH_CLASSES
 
 STEPS = st.integers(0, 11)
@@ -68,6 +72,50 @@ def test_the_opening_tells_a_minor_key_from_its_relative() -> None:
     loop = [("A:min", 2.0), ("F:maj", 2.0), ("C:maj", 2.0), ("G:maj", 2.0)]
     names = [KEYS[int(chord_evidence(spans(chords)).argmax())] for chords in (loop, loop[2:] + loop[:2])]
     assert names == ["A minor", "C major"]
+
+
+def test_tones_and_chords_speak_for_the_key_together() -> None:
+    cadence = spans([("G:maj", 4.0), ("C:maj", 2.0), ("D:maj", 2.0)])
+    scale = np.isin(np.arange(12), (2, 4, 6, 7, 9, 11, 1)).astype(float)  # D major
+    found = [key_evidence(chroma, chords) for chroma, chords in ((np.ones(12), cadence), (scale, []))]
+    assert [KEYS[int(evidence.argmax())] for evidence in found] == ["G major", "D major"]
+    assert key_evidence(scale, cadence)[2] > found[0][2]
+
+
+SILENCE = [Run(0, 30, "N", 1.0)]
+
+
+def test_a_network_speaks_for_its_key_with_less_than_its_own_weight() -> None:
+    def log_odds(keys: np.ndarray | None) -> np.ndarray:
+        return by_networks(NetworkHarmony(SILENCE, np.ones(12, np.float32), keys), 3.0, ()).key_log_odds
+
+    sure = np.full(24, 0.1 / 23, np.float32)
+    sure[14] = 0.9
+    found = log_odds(sure)
+    assert KEYS[int(found.argmax())] == "D minor"
+    assert 1 < found[14] - found[0] < np.log(0.9 * 23 / 0.1) / 2
+    certain = np.eye(24, dtype=np.float32)[14]
+    assert np.isfinite(log_odds(certain)).all(), "for a network that is sure may be wrong"
+    assert np.ptp(log_odds(None)) == pytest.approx(0)
+
+
+def test_chords_by_templates_are_the_surer_the_higher_their_posteriors() -> None:
+    rng = np.random.default_rng(3)
+    clear = np.repeat(templates()[:12], 10, axis=0) + rng.uniform(0, np.linspace(0.1, 0.5, 120)[:, None], (120, 12))
+    treble, bass = clear.astype(np.float32), np.zeros((120, 12), np.float32)
+    posteriors = [run.confidence for run in template_chords(treble, bass)]
+    found = by_templates(NoteChroma(treble, bass, None), 12.0, ())
+    confidences = [chord.confidence for chord in found.chords]
+    assert len(set(posteriors)) > 10
+    assert np.argsort(confidences).tolist() == np.argsort(posteriors).tolist()
+    assert all(posterior < one <= 1 for posterior, one in zip(posteriors, confidences, strict=True)), "frames overlap"
+    assert np.ptp(found.key_log_odds) < np.ptp(key_evidence(found.chroma, found.chords))
+
+
+def test_chroma_sums_to_one_or_is_even() -> None:
+    uneven, none = np.arange(12, dtype=np.float32), np.zeros(12, np.float32)
+    shares = [by_networks(NetworkHarmony(SILENCE, chroma, None), 3.0, ()).chroma for chroma in (uneven, none)]
+    np.testing.assert_allclose(shares, [np.arange(12) / 66, np.full(12, 1 / 12)], rtol=1e-6)
 
 
 def test_key_agreement_is_mirex_in_both_directions() -> None:

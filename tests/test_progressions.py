@@ -126,6 +126,12 @@ def test_equal_chords_in_a_row_are_one() -> None:
     assert find("C major", "F:maj F:5 F:min C:maj") == [Progression("IV-iv-I", 0, 8, 1)]
 
 
+def test_a_third_beside_a_chord_without_one_is_its_third() -> None:
+    assert find("C major", "C:5 C:maj G:maj C:5 G:maj A:min F:maj F:maj7")[-1] == Progression("I-V-vi-IV", 6, 16, 1)
+    assert find("C major", "C:maj C:5 G:maj A:min F:sus4 F:maj") == [Progression("I-V-vi-IV", 0, 12, 1)]
+    assert find("C major", "C:5 C:min G:maj A:min F:maj") == []
+
+
 def test_a_rest_ends_a_progression_and_an_instant_does_not() -> None:
     assert find("C major", "C:maj G:maj N A:min F:maj") == []
     found = find_progressions(readings("C major", "C:maj G:maj N A:min F:maj", chord_s=0.5), [])

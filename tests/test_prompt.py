@@ -158,6 +158,19 @@ def test_what_is_uncertain_or_void_is_not_said(columns: dict[str, Any], unsaid: 
         assert not re.search(unsaid, write(columns, track_id))
 
 
+@pytest.mark.parametrize(
+    ("column", "fact", "words"),
+    [
+        ("tempo_bpm", "tempo", {79.4: "slow", 79.6: "mid-tempo", 129.4: "mid-tempo", 129.6: "fast"}),
+        ("energy", "loudness", {0.44: "quiet", 0.45: None, 0.74: None, 0.75: "loud"}),
+        ("spectral_centroid_hz_mean", "brightness", {1399: "dark", 1400: None, 2799: None, 2800: "bright"}),
+    ],
+)
+def test_words_of_numbers_at_their_bounds(column: str, fact: str, words: dict[float, str | None]) -> None:
+    for value, word in words.items():
+        assert getattr(Prompt().facts({column: value, "tempo_confidence": 0.5}), fact) == word, value
+
+
 def test_thresholds_are_settings() -> None:
     unsure = {"tempo_bpm": 120.0, "tempo_confidence": 0.2, "key": "C major", "key_confidence": 0.2}
     text = write(unsure, min_tempo_confidence=0.2, min_key_confidence=0.2)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fakes import Fake, fingerprint, track_id
+from jobs.pictures import report_distributions
 from jobs.pictures.report import dataset_card
 from jobs.pictures.report_distributions import MAX_BINS
 from jobs.pictures.report_history import snapshots
@@ -74,6 +75,28 @@ def test_an_outlier_does_not_stretch_the_axis(card: dict[str, Any]) -> None:
     assert (found["max"], found["above"]) == (5000.0, 1)
     assert found["edges"][-1] < 200
     assert sum(number > 0 for number in found["counts"]) > 5
+
+
+def test_an_outlier_below_is_told_beside_the_axis(reported: Fake, tmp_path: Path) -> None:
+    changed = reported.copy(tmp_path / "changed")
+    new = PRINTS | {"rhythm": fingerprint("rhythm, changed")}
+    changed.run(new)
+    tempi_bpm = [1.0, *(120 + n / 10 for n in range(1, NUM))]
+    changed.rows("rhythm", [{"track_id": track_id(n), "tempo_bpm": bpm} for n, bpm in enumerate(tempi_bpm)], new["rhythm"])  # fmt: skip # noqa: E501
+    found = by_name(dataset_card(changed.dataset)["distributions"])["tempo"]
+    assert (found["below"], found["above"], sum(found["counts"]), found["min"]) == (1, 0, NUM - 1, 1.0)
+    assert found["edges"][0] > 100
+
+
+def test_what_is_not_among_the_most_frequent_values_is_counted_together(
+    reported: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_distributions, "MAX_VALUES", 1)
+    found = by_name(dataset_card(reported.dataset)["distributions"])["key"]
+    held = Counter(values(reported, "harmony", "key"))
+    number = max(held.values())
+    assert found["values"] == [{"value": min(key for key in held if held[key] == number), "count": number}]
+    assert (found["others"], found["num_others"]) == (held.total() - number, len(held) - 1)
 
 
 def test_words_are_counted_and_the_sidecar_comes_first(reported: Fake, card: dict[str, Any]) -> None:

@@ -122,15 +122,20 @@ def test_chromatic_chords_are_those_of_music21(minor: bool) -> None:
         ("A major", "A:7 D:7 A:7 D:maj", "I7 IV7 V7/IV IV"),
         # a rest parts a dominant from its target
         ("C major", "D:7 N G:maj", "II7 V"),
+        # neither a major seventh nor a diminished triad is of a dominant and its target
+        ("C major", "D:maj7 G:maj A:7 D:dim", "IImaj7 V VI7 iio"),
+        ("A minor", "A:7 D:min7", "V7/iv iv7"),
         # forms of the minor
         ("A minor", "E:min E:maj G:maj G#:dim Ab:dim7 C:aug F:maj7", "v V VII viio viio7 III+ VImaj7"),
         ("A minor", "A:maj A:min G:dim F#:dim F:dim", "I i bviio #vio vio"),
         # the root of a diminished seventh is what it leads to, whatever the label calls it
         ("C major", "C:dim7 G:maj A:dim7 D:min D:dim7 C:maj", "viio7/V V vio7 ii viio7 I"),
         ("A minor", "D:dim7 A:min B:dim7 E:7 A:dim7 E:maj", "viio7 i viio7 V7 viio7/V V"),
+        ("C major", "B:dim7 A:min D:dim7", "viio7/vi vi viio7"),
         # figures
         ("C major", "C:6 C:maj(9) C:maj7 C:9 C:13 C:sus2 C:5 C:aug", "Iadd6 Iadd9 Imaj7 I9 I13 Isus2 I5 I+"),
         ("C major", "G:7(*3,4) G:9(*3,4) C:min7 C:minmaj7 C:min6", "V7sus4 V9sus4 i7 imaj7 iadd6"),
+        ("C major", "G:11 G:13(*3) G:7(*3) G:1 B:hdim7", "V11 V13sus4 V7 V viiø7"),
         # the bass is no figure, unless it is no tone of the chord
         ("C major", "C:maj/3 C:maj/5 C:maj/b7 B:dim7/C", "I I I7 viio7"),
     ],
@@ -147,6 +152,7 @@ def test_written_examples(key_name: str, labels: str, expected: str) -> None:
         ("A minor", "A:min C:maj F:maj D:min B:dim E:maj E:min G:maj G#:dim A:maj", "T t t S S D D D D T"),
         ("C major", "C:5 F:sus2 G:sus4 A:5", "T S D t"),
         ("C major", "D:7 G:maj F#:dim E:maj F#:maj B:min E:aug", "- D - - - - -"),
+        ("C major", "C:7 F:maj D:7 F:maj Db:min7", "- S - S -"),
     ],
 )
 def test_functions(key_name: str, labels: str, functions: str) -> None:
@@ -161,6 +167,11 @@ def test_borrowed_chords_are_owned_by_the_parallel_key_alone() -> None:
     assert borrowed("C major", "C:maj F:min Ab:maj Bb:maj D:maj F:7 C:maj Db:maj") == ["iv", "bVI", "bVII"]
     assert borrowed("A minor", "A:min D:maj A:min B:min E:7 A:maj Bb:maj") == ["IV", "ii", "I"]
     assert borrowed("A minor", "A:min A:maj D:min D:maj G:maj") == []  # V/iv and V/VII
+
+
+def test_a_diminished_seventh_on_another_root_keeps_its_bass() -> None:
+    assert readings("C major", "D:dim7 C:maj")[0].chord == parse("B:dim7/D")
+    assert readings("C major", "D:dim7/b3 C:maj")[0].chord == parse("B:dim7/F")
 
 
 def test_degrees_are_those_of_the_roots() -> None:
@@ -202,6 +213,24 @@ def test_extended_chords(quality: str, intervals: set[int]) -> None:
     assert parse(f"F#:{quality}") == Chord(6, frozenset(intervals))
 
 
+@pytest.mark.parametrize(
+    ("label", "triad"),
+    [
+        ("C:7(*5)", "maj"),
+        ("C:maj(b13)", "maj"),
+        ("C:aug", "aug"),
+        ("C:min(*5)", "min"),
+        ("C:min(#11)", "min"),
+        ("C:hdim7", "dim"),
+        ("C:sus4", "none"),
+    ],
+)
+def test_a_perfect_fifth_or_none_makes_no_altered_triad(label: str, triad: str) -> None:
+    chord = parse(label)
+    assert chord is not None
+    assert chord.triad == triad
+
+
 def test_a_bass_may_be_a_note() -> None:
     assert parse("B:dim7/C") == Chord(11, frozenset({0, 1, 3, 6, 9}), 1)
     assert parse("Ab/C") == parse("Ab:maj/3")
@@ -215,7 +244,7 @@ def test_other_labels_are_read_as_mir_eval_does(label: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "label", ["N", "X", "", " ", "H:maj", "C:what", "C:maj(what)", "C:maj/", "C/x", "Am", "C:(", "?"]
+    "label", ["N", "X", "", " ", "C:", "H:maj", "C:what", "C:maj(what)", "C:maj/", "C/x", "Am", "C:(", "?"]
 )
 def test_what_is_no_chord(label: str) -> None:
     assert parse(label) is None

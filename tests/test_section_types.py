@@ -56,6 +56,86 @@ def test_stems_make_it_surer() -> None:
     assert sum(verdict.confidence for verdict in heard) > sum(verdict.confidence for verdict in guessed)
 
 
+def test_how_sure_each_rule_is() -> None:
+    heard, guessed = section_types(parts(*SONG)), section_types(parts(*map(unheard, SONG)))
+    assert [verdict.confidence for verdict in heard] == [0.9, 0.5, 0.7, 0.5, 0.7, 0.6, 0.7, 0.9]
+    assert [verdict.confidence for verdict in guessed] == [0.7, 0.5, 0.5, 0.5, 0.5, 0.6, 0.5, 0.7]
+
+
+LOUD, SOFTER = part(2, 0.7), part(1, 0.6)
+EDGE = {"s": 8.0}
+
+
+@pytest.mark.parametrize(
+    ("first", "verdict"),
+    [
+        (part(0, 0.4, **EDGE), ("intro", 0.7)),
+        (part(0, 0.68, **EDGE), ("verse", 0.4)),  # hardly quieter than what follows
+        (part(1, 0.56, **EDGE), ("verse", 0.5)),  # comes back
+        (part(1, 0.4, **EDGE), ("intro", 0.5)),  # and is much quieter than most
+        (part(2, 0.4, **EDGE), ("chorus", 0.5)),
+    ],
+)
+def test_what_a_short_first_part_is(first: dict[str, Any], verdict: tuple[str, float]) -> None:
+    assert section_types(parts(first, LOUD, SOFTER, LOUD, SOFTER, LOUD))[0][:2] == verdict
+
+
+def test_a_sung_first_part_is_no_intro() -> None:
+    assert types(part(0, 0.4, True, **EDGE), CHORUS, VERSE, CHORUS, VERSE)[0] == "verse"
+
+
+def test_what_the_last_part_is() -> None:
+    song = [SOFTER, LOUD, SOFTER, LOUD]
+    quiet = part(3, 0.5)
+    assert section_types(parts(*song, quiet, part(4, 0.5, **EDGE)))[-1][:2] == ("outro", 0.7)  # much below the chorus
+    assert section_types(parts(*song, part(4, 0.5, s=40.0)))[-1][:2] == ("outro", 0.3)  # too long to be sure
+
+
+def test_a_drop_on_one_side_or_by_little_is_no_break() -> None:
+    for energy, after in ((0.6, 0.7), (0.3, 0.35)):
+        assert types(SOFTER, LOUD, part(5, energy, s=5.0), part(1, after), LOUD)[2] != "break"
+
+
+def test_a_quiet_part_that_is_heard_elsewhere_is_a_break_however_long() -> None:
+    assert types(SOFTER, LOUD, part(1, 0.3), part(3, 0.6), LOUD)[2] == "break"
+    riff, sung = part(0, 0.4, False), part(1, 0.7, True)
+    song = [part(4, 0.3, False), sung, riff, part(5, 0.42, False), sung, riff]
+    assert section_types(parts(*song))[2] == Verdict("break", 0.5, "heard elsewhere, nobody sings")
+
+
+def test_silence_before_the_song_changes_nothing() -> None:
+    silent = part(9, 0.0, s=200.0, is_silent=True)
+    for song in (SONG, (SOFTER, LOUD, part(5, 0.6), SOFTER, LOUD, SOFTER, LOUD)):
+        assert section_types(parts(silent, *song))[1:] == section_types(parts(*song))
+
+
+def test_the_words_of_a_verse_are_its_own() -> None:
+    sung = CHORUS | {"lyrics": SHE_SAID}
+    assert section_types(parts(VERSE, sung, VERSE, sung))[0][:2] == ("verse", 0.5)
+
+
+def test_a_bridge_is_late_and_after_a_chorus() -> None:
+    once = part(5, 0.6)
+    assert section_types(parts(SOFTER, LOUD, SOFTER, LOUD, once, SOFTER, LOUD))[4][:2] == ("bridge", 0.6)
+    assert section_types(parts(SOFTER, LOUD, once, SOFTER, LOUD, SOFTER, LOUD))[2][:2] == ("verse", 0.4)
+    assert types(SOFTER, SOFTER, SOFTER, once, LOUD, LOUD)[3] == "verse"
+
+
+def test_a_chorus_is_sung_more_than_once_and_is_the_peak_of_all_if_nothing_comes_back() -> None:
+    riff, sung = part(0, 0.9, True), part(1, 0.6, True)
+    assert types(riff, sung, riff | {"has_vocals": False}, sung) == ["verse", "chorus", "solo", "chorus"]
+    once = [part(0, 0.5, True), part(1, 0.6, True), part(2, 0.9, False), part(3, 0.5, True)]
+    assert "chorus" not in types(*once)
+    assert "chorus" not in types(part(0, 0.9), part(1, 0.6), part(2, 0.6))
+
+
+def test_half_of_the_words_in_order_are_the_same_lyrics() -> None:
+    quiet, loud = part(0, 0.5, True), part(1, 0.7, True)
+    for last, chorus in (("a b c d e x", 0), ("a b x y z w", 1)):
+        song = [quiet | {"lyrics": "A b c d e f"}, loud, quiet | {"lyrics": last}, loud]
+        assert types(*song)[chorus] == "chorus"
+
+
 def test_the_same_words_outweigh_energy() -> None:
     quiet, loud = part(0, 0.6, True, lyrics=SHE_SAID), part(1, 0.75, True)
     song = [loud | {"lyrics": OTHER[0]}, quiet, loud | {"lyrics": OTHER[1]}, quiet, loud | {"lyrics": OTHER[2]}]

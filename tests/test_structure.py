@@ -235,6 +235,10 @@ def test_only_long_silences_count() -> None:
     energies[20:40] = 0  # 2 s
     energies[60:95] = 0  # three whole bars
     assert np.flatnonzero(~audible_bars(energies, edges_s)).tolist() == [6, 7, 8]
+    energies = np.ones(240)
+    energies[40:80] = 0
+    assert np.flatnonzero(~audible_bars(energies, np.arange(0, 25, 2.0))).tolist() == [2, 3]
+    assert audible_bars(energies, np.arange(0, 25, 4.0)).all(), "one bar, however long"
 
 
 def test_bars_go_on_where_no_downbeats_are() -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from featurizers.tempo import candidates, sixths, steadiness, strengths_at, tempo_confidence, tempo_line
+from featurizers.tempo import candidates, is_close, sixths, steadiness, strengths_at, tempo_confidence, tempo_line
 
 PREFERENCES = {bpm: np.exp(-(np.log2(bpm / 120) ** 2) / 2) for bpm in (40, 50, 100, 200, 300)}
 
@@ -41,6 +41,13 @@ def test_stray_is_the_rms_distance_in_beats() -> None:
     beats_s = np.arange(200) / 2
     beats_s[::2] += 0.01
     assert tempo_line(beats_s).stray == pytest.approx(0.01, rel=0.01)  # 5 ms to either side of a beat of 0.5 s
+    one_late_s = np.arange(200) / 2
+    one_late_s[100] += 0.1
+    assert tempo_line(one_late_s).stray == pytest.approx(0.2 / np.sqrt(200), rel=0.01)
+
+
+def test_tempi_are_the_same_within_four_per_cent() -> None:
+    assert [is_close(120 * ratio, 120) for ratio in (0.959, 0.961, 1.039, 1.041)] == [False, True, True, False]
 
 
 def test_a_steady_tempo_describes_the_whole_track() -> None:
@@ -58,6 +65,17 @@ def test_beats_that_stray_by_more_than_a_twentieth_are_not_steady() -> None:
     assert shares[2] < 0.1
 
 
+@pytest.mark.parametrize(("stray", "steady"), [(0.045, 1), (0.055, 0)])
+def test_a_twentieth_of_a_beat_is_the_bound_of_steadiness(stray: float, steady: float) -> None:
+    beats = np.arange(40) + stray * (-1) ** np.arange(40)
+    assert steadiness(beats / 2) == steady
+
+
+def test_steadiness_is_the_share_of_runs_of_eight_beats_that_overlap_by_half() -> None:
+    last_late_s = np.append(np.arange(15) / 2, 15 / 2 + 0.15)
+    assert steadiness(last_late_s) == pytest.approx(2 / 3)
+
+
 def test_slow_drift_is_steady_and_another_tempo_is_not() -> None:
     drift = np.cumsum(0.5 * (1 + 0.02 * np.sin(np.arange(200) / 10)))
     assert steadiness(drift) == 1
@@ -68,6 +86,7 @@ def test_slow_drift_is_steady_and_another_tempo_is_not() -> None:
 def test_pulses_are_the_greatest_strengths_near_the_sixths_of_beats() -> None:
     strengths = np.zeros(400)
     strengths[[100, 147, 200, 297]] = 1, 0.5, 0.8, 0.3  # 0.47 s is within 0.03 s of half a beat
+    strengths[204] = 0.9  # and this of nothing
     found = strengths_at(sixths(np.array([1.0, 2.0, 3.0])), strengths, 100)
     np.testing.assert_array_equal(found, [1, 0, 0, 0.5, 0, 0, 0.8, 0, 0, 0, 0, 0, 0.3])
 
@@ -111,7 +130,14 @@ def test_a_listener_taps_rather_near_120() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tempo_bpm", "others"), [(60, {60, 30, 120, 180}), (200, {200, 100, 67}), (40, {40, 80, 120})]
+    ("tempo_bpm", "others"),
+    [
+        (60, {60, 30, 120, 180}),
+        (58, {58, 116, 174}),
+        (200, {200, 100, 67}),
+        (150.4, {150, 75, 50}),
+        (40, {40, 80, 120}),
+    ],
 )
 def test_candidates_are_plausible(tempo_bpm: float, others: set[int]) -> None:
     found = candidates(tempo_bpm, pulses(1, 0.1, 0.2, 0.5, 0.2, 0.1))

@@ -250,6 +250,17 @@ def test_harmonic_rhythm_counts_changes_a_bar(chord_s: float, changes: float, la
     assert harmonic_rhythm_per_bar(spans("C:maj G:maj A:min F:maj " * 10, chord_s), meter) == changes
 
 
+@pytest.mark.parametrize(("change_s", "changes"), [(0.2, 0), (0.3, 1), (2.2, 1), (2.3, 0)])
+def test_a_change_counts_with_the_downbeat_up_to_half_a_beat_before_it(change_s: float, changes: int) -> None:
+    assert harmonic_rhythm_per_bar(spans("C:maj G:maj", change_s), Meter([0.0, 2.0], 0.5)) == changes
+
+
+def test_a_meter_is_made_of_the_times_that_there_are() -> None:
+    meter = Meter.of({"beats_s": [1.0, None, 0.4, math.nan, 0.4, 1.6], "downbeats_s": [0.4, math.inf, 2.8, 4.0]})
+    assert (meter.downbeats_s, meter.beat_s, meter.bar_s) == ([0.4, 2.8, 4.0], pytest.approx(0.6), pytest.approx(1.8))
+    assert (Meter.of({}).beat_s, Meter.of({"downbeats_s": [1.0]}).bar_s) == (0.5, 2.0)
+
+
 def test_harmonic_rhythm_without_changes_bars_or_chords() -> None:
     assert harmonic_rhythm_per_bar(spans("C:maj C:maj"), Meter([0.0, 2.0, 4.0])) == 0
     assert harmonic_rhythm_per_bar(spans("C:maj F:maj"), Meter([0.0])) is None

@@ -90,6 +90,11 @@ def test_score_is_the_mean_a_voice_over_the_changes(chords: str, semitones: floa
     assert quality(found) == word
 
 
+def test_a_bound_belongs_to_the_smoother_word() -> None:
+    words = [quality(bound + more) for bound in (0.75, 1.25, 1.75) for more in (0, 0.01)]
+    assert words == ["smooth", "good", "good", "moderate", "moderate", "disjunct"]
+
+
 @pytest.mark.parametrize("chords", ["", "N", "C:maj", "C:maj N F:maj"])
 def test_no_change_no_score(chords: str) -> None:
     assert score(spans(chords)) is None

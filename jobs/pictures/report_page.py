@@ -58,13 +58,16 @@ def _with_chart(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def state(card: Mapping[str, Any]) -> dict[str, Any]:
-    """The state of a dataset in a word and a sentence, and the share of its rows that are there and current."""
+    """The state of a dataset in a word and a sentence, and the share of its rows that are there and current.
+
+    Of fragment tracks every track has a row, so these make no share; but they go stale as others do.
+    """
     tracks = card["tracks"]
     fragments = {name: row for name, row in card["fragments"].items() if name != "tracks"}
-    totals = {kind: sum(row[kind] for row in fragments.values()) for kind in ("rows", "missing", "stale")}
-    totals["failed"] = sum(row["failed"] for row in card["fragments"].values())
+    totals = {kind: sum(row[kind] for row in card["fragments"].values()) for kind in ("missing", "stale", "failed")}
     wanted = tracks * len(fragments)
-    complete = (totals["rows"] - totals["stale"]) / wanted if wanted else float(tracks > 0)
+    current = sum(row["rows"] - row["stale"] for row in fragments.values())
+    complete = current / wanted if wanted else float(tracks > 0)
     problems = [
         f"{count(totals[kind])} {kind} (most in {_most(card['fragments'], kind)})"
         for kind in ("missing", "stale", "failed")

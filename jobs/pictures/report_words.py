@@ -14,7 +14,7 @@ _MAX_TEXT = 160
 
 def count(number: float | None) -> str:
     """A whole number in groups of three: 1 234 567."""
-    return NONE if number is None else f"{number:,.0f}".replace(",", _THIN)
+    return NONE if number is None else f"{number:,.0f}".replace(",", _THIN).replace("-", MINUS)
 
 
 def number(amount: float | None) -> str:
