@@ -167,6 +167,19 @@ def test_the_published_sizes() -> None:
         assert (preset.optimizing.warmup_share, preset.optimizing.clip_norm) == (0.1, 1.0)
 
 
+def test_what_layers_add_is_small_at_first() -> None:
+    model = task_of("cross", layers=8, width=64).build()
+    deviations = {name: weight.std().item() for name, weight in model.named_parameters() if weight.ndim == 2}
+    adds = {
+        name for name in deviations if name.startswith("layers.") and name.endswith((".out.weight", "mlp.2.weight"))
+    }
+    assert len(adds) == 8 * 3
+    for name in adds:
+        assert deviations[name] == pytest.approx(0.02 / 4, rel=0.1), name  # by the root of twice the layers
+    for name in ("layers.7.attention.qkv.weight", "layers.7.mlp.0.weight", "tables.weight", "heads.2.weight"):
+        assert deviations[name] == pytest.approx(0.02, rel=0.1), name
+
+
 @pytest.mark.parametrize("architecture", ["prefix", "cross"])
 def test_the_operations_of_a_window(architecture: str) -> None:
     task = task_of(architecture, "flat", width=64, layers=3, window_frames=64)

@@ -1,5 +1,6 @@
 """Every condition is heard, none is needed, and padding is silent."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,15 @@ from conditioned import windows, without
 from training.batch import Batch
 from training.condition_groups import CONDITIONS, GROUPS
 from training.conditions import BY_NAME
+from training.models.condition_encoders import (
+    CurveEncoder,
+    NumberEncoder,
+    PositionEncoder,
+    SpansEncoder,
+    SymbolsEncoder,
+    encoder,
+    sinusoids,
+)
 from training.models.conditioning import Conditioner, Conditioning
 from training.models.voice_attention import INITIAL_VOICE_SHARE, Attention, VoiceEmbeddingFusion, VoiceStreamAttention
 
@@ -104,6 +114,53 @@ def test_every_parameter_has_a_say(conditioner: Conditioner, batch: Batch) -> No
     silent = [name for name, value in conditioner.named_parameters() if value.grad is None or not value.grad.any()]
     conditioner.zero_grad()
     assert silent == []
+
+
+def test_sinusoids_have_known_periods() -> None:
+    found = sinusoids(torch.tensor([0.0, 3.0]), 4)
+    expected = torch.tensor([[1, 1, 0, 0], [math.cos(3), math.cos(0.03), math.sin(3), math.sin(0.03)]])
+    assert torch.allclose(found, expected, atol=1e-6)
+
+
+@torch.no_grad()
+def test_numbers_are_told_by_how_far_they_are_from_what_is_typical() -> None:
+    tempo, energy, place = (encoder(name, 8) for name in ("tempo_bpm", "section_energy", "section_position"))
+    assert isinstance(tempo, NumberEncoder)
+    assert isinstance(energy, NumberEncoder)
+    assert isinstance(place, PositionEncoder)
+    assert torch.allclose(tempo(torch.tensor([120.0, 150.0])), tempo.layers(torch.tensor([[0.0], [1.0]])), atol=1e-6)
+    assert torch.equal(energy(torch.tensor([0.3])), energy.layers(torch.tensor([[0.3]])))
+    assert torch.equal(place(torch.tensor([0.25])), place.out(sinusoids(torch.tensor([250.0]), 8)))
+
+
+@torch.no_grad()
+def test_a_curve_is_heard_in_octaves_and_where_it_has_no_value() -> None:
+    f0, voiced = encoder("f0_hz", 8), encoder("voiced", 8)
+    assert isinstance(f0, CurveEncoder)
+    assert isinstance(voiced, CurveEncoder)
+    told = {f0: ([0.0, 440.0, 110.0, 0.0], [0.0, 1.0, -1.0, 0.0]), voiced: ([0.0, 1.0, 1.0, 0.0],) * 2}
+    for each, (values, levels) in told.items():
+        known = [float(value > 0) for value in values]
+        expected = each.out(each.layers(torch.tensor([[levels, known]])).mean(dim=2))
+        assert torch.allclose(each(torch.tensor([values])), expected, atol=1e-6)
+
+
+@torch.no_grad()
+def test_spans_and_symbols_are_means_of_those_that_there_are() -> None:
+    beats, phonemes = encoder("beats", 8), encoder("phonemes", 8)
+    assert isinstance(beats, SpansEncoder)
+    assert isinstance(phonemes, SymbolsEncoder)
+    found = beats(torch.tensor([[[5.0, 5.5], [2.0, 3.0], [-1.0, -1.0]]]))
+    starts_and_durations = torch.tensor([[0.5, 0.5], [0.2, 1.0]])  # starts in tens of seconds
+    assert torch.allclose(found[0], beats.layers(starts_and_durations).mean(dim=0), atol=1e-6)
+    read, _ = phonemes.gru(phonemes.symbols(torch.tensor([[7, 3]])))
+    assert torch.allclose(phonemes(torch.tensor([[7, 3, 0, 0]])), read.mean(dim=1), atol=1e-6)
+
+
+@torch.no_grad()
+def test_an_embedding_is_told_whatever_its_length() -> None:
+    voice, vector = encoder("voice", 8), torch.randn(2, 256)
+    assert torch.allclose(voice(vector), voice(100 * vector), atol=1e-4)
 
 
 def test_the_gate_begins_at_a_tenth_and_may_close() -> None:

@@ -49,6 +49,13 @@ def test_only_distance_counts() -> None:
     assert scores[0].std() > 0.1
 
 
+def test_a_place_turns_by_known_angles() -> None:
+    """The second place by 1 and a hundredth: the first half of the numbers with the second."""
+    sines, cosines = torch.tensor([1, 0.01]).sin(), torch.tensor([1, 0.01]).cos()
+    expected = torch.cat([2 * cosines - 3 * sines, 3 * cosines + 2 * sines])
+    assert torch.allclose(rotated(torch.tensor([[[[2.0, 2.0, 3.0, 3.0]]]]), first=1)[0, 0, 0], expected)
+
+
 def test_everything_it_is_told_matters(dit: Dit) -> None:
     latents, time, told = torch.randn(2, 4, 8, 6), torch.tensor([10.0, 500.0]), known()
     before = dit(latents, time, told)

@@ -28,6 +28,7 @@ from tiny_pack import Columns, columns_of, payload_columns, tiny_pack
 from tiny_runs import TinyRuns
 from training.checkpoint import Checkpoints
 from training.errors import SettingError
+from training.evaluating.distances import frechet_distance, kernel_distance
 from training.evaluating.losses import split_losses
 from training.fit import fitted
 from training.logbook import Logbook, read_metrics
@@ -284,6 +285,21 @@ def test_a_package_without_which_nothing_can_be_said_is_one_sentence(
     code, out, error = said(capsys, "--run", vae, "--data", mels, *words)
     assert (code, out) == (2, "")
     assert error.strip().splitlines() == [line for line in error.splitlines() if sentence in line]
+
+
+def test_distances_are_measured_from_the_windows_and_not_from_what_was_made() -> None:
+    from jobs.evaluating.embeddings import Embedding
+    from jobs.evaluating.measures import Sounds, Vectors, distances
+
+    pack = Pack("songs", {"splits": {"test": {"shards": []}}})
+    drawn = np.random.default_rng(0).normal(size=(2, 5, 3)) * np.array([1, 4])[:, None, None]
+    made, reference = drawn.astype(np.float32)
+    vectors = Vectors(Embedding("resemblyzer", "a", lambda _: None), [*made, None], [None, *reference])
+    [found] = distances(Sounds(pack, "test", [], [], [], ""), vectors)
+    assert (found["made_vectors"], found["reference_vectors"], found["dimensions"]) == (5, 5, 3)
+    assert found["kad"] == kernel_distance(reference, made)
+    assert found["kad"] != pytest.approx(kernel_distance(made, reference), rel=0.1)
+    assert found["fad"] == frechet_distance(reference, made)
 
 
 def test_a_clap_score_needs_packages(tokens: Path, in_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

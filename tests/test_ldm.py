@@ -90,6 +90,15 @@ def test_without_training_it_errs_as_much_as_there_is() -> None:
     assert torch.equal(losses["total"], losses["error"])
 
 
+def test_an_error_counts_as_much_as_its_objective_says() -> None:
+    task, batch = replace(tiny_task("dit-tiny"), objective="v"), windows(8, SHAPE)
+    draws, velocity = Draws(0, batch.positions), OBJECTIVES["v"]
+    losses = task.turns()[0].losses(task.build(), batch, draws)
+    weights = velocity.weight(velocity.times(draws))
+    assert weights.min() < 0.9
+    assert torch.allclose(losses["total"], weights * losses["error"])
+
+
 @pytest.mark.parametrize("name", ["ldm-tiny", "dit-tiny"])
 def test_all_parameters_are_in_the_graph_whatever_is_known(name: str) -> None:
     task = tiny_task(name)

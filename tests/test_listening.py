@@ -163,6 +163,16 @@ def test_a_spectrogram_shows_a_tone_where_it_is() -> None:
     assert np.array_equal(spectrogram(np.zeros((2, 4000), np.float32), 8000).grey, np.ones((128, 12)))
 
 
+def test_a_resumed_run_cuts_off_what_was_said_beyond_its_checkpoint_and_nothing_else(tmp_path: Path) -> None:
+    for start, steps in ((0, (5, 10, 12)), (10, (15,))):
+        logbook = Logbook(tmp_path, start)
+        for step in steps:
+            logbook.write(step, {"loss": 0.5})
+        logbook.close()
+    assert [line["step"] for line in read_metrics(tmp_path)] == [5, 10, 15]
+    assert [event.step for event in heard(tmp_path).Scalars("loss")] == [5, 10, 15]
+
+
 def test_weights_and_biases_takes_what_the_others_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")

@@ -24,6 +24,16 @@ def test_a_louder_copy_has_what_the_definition_says(frames: int) -> None:
         assert loss.tolist() == pytest.approx([rise + math.exp(rise) - 1] * 2, rel=1e-4)
 
 
+def test_a_louder_last_frame_by_hand() -> None:
+    """Of five frames of one bin: alone three times, beside a whole rectangle of four, and as one of five."""
+    wanted, rise = torch.zeros(1, 1, 1, 5), math.e - 1
+    found = wanted.clone()
+    found[..., 4] = 1
+    alone, beside = 1 / 5 + rise / 5**0.5, 1 / 2 + rise / 2**0.5
+    together = math.log(1 + rise / 5) + rise / 5
+    assert spectral_loss(found, wanted).item() == pytest.approx((3 * alone + beside + together) / 5, rel=1e-5)
+
+
 def test_windows_are_judged_one_by_one() -> None:
     wanted, found = mels(3), mels(3)
     found[1] += 0.5

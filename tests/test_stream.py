@@ -120,6 +120,10 @@ def test_the_shuffling_is_the_same_for_ever() -> None:
     published = 0xE220A8397B1DCDAF  # the first number of SplitMix64 from state 0
     assert mixed(np.zeros(1, np.uint64)).tolist() == [published]
     assert permutation(10, 0, 0).tolist() == [4, 8, 0, 1, 7, 6, 2, 5, 3, 9]
+    order = Order(np.array([3, 2, 3, 2, 3, 2, 3, 2]), 5)
+    assert order.lanes == 2
+    end_of_an_epoch = [(4, 0), (6, 0), (4, 2), (6, 1), (2, 0), (6, 2)]
+    assert located(order, np.arange(14, 26)) == [*end_of_an_epoch, (4, 2), (0, 0), (4, 0), (0, 1), (4, 1), (0, 2)]
 
 
 @pytest.mark.parametrize("size", [2, 4, 8])
@@ -286,6 +290,22 @@ def test_mels_are_normalised(tmp_path: Path) -> None:
     assert joined.statistics is not None
     again = joined.statistics.normalised(joined.statistics.restored(batch.payload))
     assert torch.allclose(again, batch.payload, atol=1e-5)
+    assert mels.statistics is not None
+    higher = {"mean": mels.statistics.mean + 2 * mels.statistics.std, "std": mels.statistics.std}
+    joined = Stream([mels, Pack(mels.location, mels.document | {"statistics": higher})], conditions=())
+    [[batch]] = taken(joined.batches("train", 0, 2 * count, 2 * count), 1)
+    assert batch.payload.mean().item() == pytest.approx(-(0.5**0.5), abs=1e-3)  # of both, not of either
+    assert batch.payload.std().item() == pytest.approx(0.5**0.5, abs=1e-3)
+
+
+def test_packs_are_normalised_by_what_their_train_splits_are_together(pack: Pack) -> None:
+    def of(mean: float, std: float, train: int, valid: int) -> Pack:
+        splits = {"train": {"windows": train}, "valid": {"windows": valid}}
+        return Pack(pack.location, pack.document | {"statistics": {"mean": mean, "std": std}, "splits": splits})
+
+    found = Stream([of(0.0, 1.0, 30, 90), of(4.0, 1.0, 10, 0)]).statistics
+    assert found is not None
+    assert (found.mean, found.std) == (pytest.approx(1), pytest.approx(2))  # 1 of each, and 0.75 * 1 + 0.25 * 9
 
 
 @given(st.lists(st.lists(st.floats(-100, 100), min_size=1, max_size=8), min_size=1, max_size=4))

@@ -17,6 +17,7 @@ from training.loop import Loop
 from training.models.discriminator import JudgedVae, taken_for_real_loss, told_apart_loss
 from training.models.vae import Attention, AudioVAE, Posterior, ResBlock, Shape, num_parameters
 from training.parallel import prepared
+from training.spectral_loss import spectral_loss
 from training.vae import VaeTask
 from training.vae_presets import PRESETS
 from training.workers import Workers
@@ -169,6 +170,21 @@ def test_hinge_losses_have_known_values() -> None:
     assert told_apart_loss(unsure, unsure).tolist() == [1, 1]
     assert told_apart_loss(fooled, sure).tolist() == [3, 3]
     assert taken_for_real_loss(sure).tolist() == [-2, -2]
+
+
+def test_losses_are_those_of_what_comes_back_of_a_window() -> None:
+    task = small_task(discriminator_weight=0.1, discriminator_channels=8)
+    module, batch = built(task), Batch(still_mels(2, 128, 24), torch.arange(2))
+    noise = Draws(0, batch.positions).normal("latents", module.vae.latent_shape(128, 24))
+    made, posterior = module.vae(batch.payload, noise)
+    assert module.discriminator is not None
+    real_logits, made_logits = module.discriminator(batch.payload), module.discriminator(made)
+    found, judged = losses_of(task, module, batch), losses_of(task, module, batch, turn=1)
+    torch.testing.assert_close(found["reconstruction"], (made - batch.payload).square().mean(dim=(1, 2, 3)))
+    torch.testing.assert_close(found["kl"], posterior.kl())
+    torch.testing.assert_close(found["spectral"], spectral_loss(made, batch.payload))
+    torch.testing.assert_close(found["adversarial"], taken_for_real_loss(made_logits))
+    torch.testing.assert_close(judged["told_apart"], told_apart_loss(real_logits, made_logits))
 
 
 def test_each_turn_moves_all_its_parameters_and_no_others() -> None:

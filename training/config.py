@@ -56,7 +56,7 @@ class Looping:
     log_every: int = 10
     validate_every: int = 500
     validation_windows: int = 64
-    """Of the valid split, at most, and in whole batches."""
+    """Of the valid split, rounded up to whole batches."""
     save_every: int = 500
     keep: int = 3
     """Checkpoints with the best validation loss that stay, besides the last."""

@@ -87,7 +87,7 @@ class Board:
     def __init__(self, folder: Path, step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self._board = SummaryWriter(str(folder), purge_step=step)
+        self._board = SummaryWriter(str(folder), purge_step=step + 1)  # the first that is cut off
 
     def write(self, step: int, entries: Entries) -> None:
         for name, value in entries.items():

@@ -58,7 +58,7 @@ class Loop:
         task, looping = self.preset.task, self.preset.looping
         torch.manual_seed(looping.seed)
         self._module = task.build().to(self.workers.device)
-        if self.init_from is not None:
+        if self.init_from is not None and self.checkpoints.latest() is None:  # it may be gone by then
             load_weights(Path(self.init_from), self._module)
         self._turns = task.turns()
         self._steps = prepared(self._module, self.preset, self.workers)
