@@ -26,16 +26,19 @@ def num_shards(fake: Fake, name: str) -> int:
     return len(fake.dataset.system_table(name).live())
 
 
-def test_shards_are_merged_up_to_a_size_and_large_ones_stay(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
-    for n in range(9):
+@pytest.mark.parametrize(("num_small", "merged"), [(10, [1, 3, 3, 3]), (11, [2, 3, 3, 3])])
+def test_shards_are_merged_up_to_a_size_and_large_ones_stay(
+    fake: Fake, num_small: int, merged: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(num_small):
         fake.rows("tracks", [track(n)], NOW["tracks"])
     large = fake.rows("tracks", [track(n) for n in range(100, 500)], NOW["tracks"])
     monkeypatch.setattr(pipeline.compact, "_TARGET_BYTES", 2 * large.num_bytes)  # and those of a track are 0.8 of large
     compact(fake.dataset, NOW)
     shards = fake.dataset.shards("tracks")
     assert large.path in {shard.path for shard in shards}
-    assert sorted(shard.num_rows for shard in shards) == [3, 3, 3, 400]
-    assert fake.dataset.table("tracks").num_rows == 409
+    assert sorted(shard.num_rows for shard in shards) == [*merged, 400]
+    assert fake.dataset.table("tracks").num_rows == num_small + 400
 
 
 def test_merging_keeps_one_row_of_a_track_that_was_committed_twice(fake: Fake) -> None:

@@ -108,6 +108,14 @@ def test_failures_are_those_that_still_stand(fake: Fake, capsys: pytest.CaptureF
     assert json.loads(capsys.readouterr().out) == []
 
 
+def test_a_track_that_failed_at_two_paths_failed_once(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    fake.failure(track_id(3), "/music/copy_of_3.wav", "rhythm", OLD["rhythm"], "crashed")
+    assert counts(status(fake, capsys))["rhythm"] == (3, 0, 0, 1)
+    assert main(["failures", fake.location, "--json"]) == 0
+    found = [(row["uri"], row["reason"]) for row in json.loads(capsys.readouterr().out) if row["fragment"] == "rhythm"]
+    assert found == [("/music/copy_of_3.wav", "crashed")]
+
+
 def test_hostile_names_are_printed_escaped(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["failures", fake.location]) == 0
     out = capsys.readouterr().out
