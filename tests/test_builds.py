@@ -10,6 +10,8 @@ import pytest
 
 import pipeline.commits
 import pipeline.compact
+import pipeline.source
+import pipeline.visit
 from harness import STUB_RECIPE, assert_same, committed_doubles, dump, write_recipe, write_tone, write_tones
 from inline import inline_build, without_ray
 from jobs.named_recipes import load_recipe
@@ -139,6 +141,28 @@ def test_a_rewritten_file_is_a_new_track_and_the_old_rows_stay(bench: Bench) -> 
     report = bench.build()
     assert (report["tracks"], report["new"], report["unchanged"]) == (5, 1, 4)
     assert len(dump(bench.out)["power"]) == 6
+
+
+def test_a_large_file_that_is_rewritten_while_it_is_read_is_read_by_the_next_build(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, decode = bench.music / "00000.wav", pipeline.visit.decode
+
+    def overtaken(file: Any, name: str, max_duration_s: float) -> Any:
+        decoded = decode(file, name, max_duration_s)
+        if name == str(path):
+            write_tone(path, 999, 0.2)
+        return decoded
+
+    monkeypatch.setattr(pipeline.source, "_IN_MEMORY_BYTES", 0)
+    with monkeypatch.context() as rewriting:
+        rewriting.setattr(pipeline.visit, "decode", overtaken)
+        assert bench.build()["failed"] == 1
+    dataset = open_dataset(str(bench.out))
+    [failure] = standing_failures(dataset, dataset.current())
+    assert (failure["uri"], failure["track_id"], failure["reason"]) == (str(path), None, "changed")
+    assert (bench.build()["new"], standing_failures(dataset, dataset.current())) == (1, [])
+    assert len(dump(bench.out)["power"]) == 5
 
 
 def test_a_file_that_is_gone_and_back_keeps_its_rows(bench: Bench) -> None:
