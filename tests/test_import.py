@@ -98,11 +98,14 @@ def test_importing_again_adds_what_is_new_and_nothing_twice(
         before.keys() - {"failures"}, 0
     )
     assert_same(dump(out), before, 0)
-    report = import_muzible(write(tmp_path, [OBJECT | {"title": "another"}, *objects, objects[2]]), str(out))
+    report = import_muzible(
+        write(tmp_path, [OBJECT | {"title": "another"}, *objects, objects[2] | {"title": "later"}]), str(out)
+    )
     assert (report["tracks"], report["new"], set(report["fragments"].values())) == (5, 1, {1})
     after = dump(out)
     assert {name: len(found) for name, found in after.items()} == dict.fromkeys(ROWS, 3) | {"failures": 0}
     assert after["tracks"][:2] == before["tracks"], "what was imported stays"
+    assert after["tracks"][2]["title"] == OBJECT["title"], "the first of a file counts"
     assert sum(shard.num_rows for shard in open_dataset(str(out)).shards("pitch")) == 3
     uris = open_dataset(str(out)).system_rows("files")["uri"].to_pylist()
     assert len(uris) == len(set(uris)) == 4
