@@ -45,7 +45,8 @@ def tally(monkeypatch: pytest.MonkeyPatch) -> Tally:
     level = Shard("l.parquet", 1, 1, "l", (track_id(2),))
     two = Outcome(files=[{"track_id": track_id(2)}, {"track_id": None}], num_decodes=1, seconds={"level": 0.5})
     two.failures = [failure(None, "tracks", "unreadable", "/3.wav")]
-    tally.add(result(two, {"level": level}, {"/2.wav", "/3.wav"}, 1.0, 12.0))
+    again = Shard("a.parquet", 1, 1, "t", (track_id(2),))
+    tally.add(result(two, {"tracks": again, "level": level}, {"/2.wav", "/3.wav"}, 1.0, 12.0))
     return tally
 
 
@@ -55,7 +56,7 @@ def test_the_report_counts_tracks_once_and_what_is_new_of_them(tally: Tally) -> 
     assert (report["audio_hours"], report["wall_s"], report["realtime_factor"]) == (1.0, 100.0, 36.0)
     assert (report["decodes"], report["peak_actor_gib"]) == (3, 2.0)
     assert report["fragments"] == {
-        "tracks": {"rows": 4, "new": 2, "failed": 1, "skipped": 0, "seconds": 0.0},
+        "tracks": {"rows": 4, "new": 3, "failed": 1, "skipped": 0, "seconds": 0.0},
         "level": {"rows": 0, "new": 1, "failed": 1, "skipped": 3, "seconds": 1.5},
     }
 
