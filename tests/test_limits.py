@@ -4,10 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from harness import environment
-from pipeline.limits import Limits, StepTimer
+from pipeline.limits import Limits, StepTimer, resident_gib
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,11 @@ timer.release()
 time.sleep(1)
 """
     assert ended(code).returncode == 0
+
+
+def test_memory_is_what_is_not_shared_with_others() -> None:
+    found = psutil.Process().memory_info()
+    assert resident_gib() == pytest.approx((found.rss - found.shared) / 2**30, rel=0.1)
 
 
 def test_who_takes_too_much_memory_says_so_and_ends() -> None:

@@ -82,6 +82,11 @@ def test_files_that_are_gone_and_builds_at_work(fake: Fake, capsys: pytest.Captu
     assert any(line.split()[:5] == ["rhythm", "3", "0", "0", "1"] for line in out.splitlines())
 
 
+def test_the_last_five_builds_come_newest_first(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    run_ids = [fake.run(OLD) for _ in range(6)]
+    assert [run["run_id"] for run in status(fake, capsys)["runs"]] == run_ids[:0:-1]
+
+
 def test_a_dataset_without_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     empty = Fake(tmp_path)
     empty.run(OLD, status="running")

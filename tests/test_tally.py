@@ -40,7 +40,7 @@ def tally(monkeypatch: pytest.MonkeyPatch) -> Tally:
     tracks = Shard("t.parquet", 1, 2, "t", (track_id(0), track_id(1)))
     files = [{"track_id": track_id(0)}, {"track_id": track_id(1)}]
     one = Outcome(files=files, num_decodes=2, seconds={"level": 1.0}, audio_s={"tracks": 3600.0, "level": 3600.0})
-    one.failures = [failure(1, "level", "error"), failure(1, "rhythm", "upstream")]
+    one.failures = [failure(1, "level", "error", "/1.wav"), failure(1, "rhythm", "upstream", "/copy_of_1.wav")]
     tally.add(result(one, {"tracks": tracks}, {"/0.wav", "/1.wav"}, 2.0, 20.0))
     level = Shard("l.parquet", 1, 1, "l", (track_id(2),))
     two = Outcome(files=[{"track_id": track_id(2)}, {"track_id": None}], num_decodes=1, seconds={"level": 0.5})
