@@ -25,6 +25,7 @@ from schemas.fragments.tracks import TRACKS
 from schemas.tables import TABLES
 
 MAX_DURATION_S = 1800.0
+_TOLD = (TRACK_ID, "title", "artist", "duration_s", "uri")
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def described(dataset: Dataset, found: list[tuple[str, float]]) -> list[dict[str
     """Rows for a person: rank, score, title, artist, as queries have them, and a file that is there, if one is."""
     facts = _facts(dataset, [track_id for track_id, _ in found])
     return [
-        {"rank": rank, "score": round(score, 4), **facts.get(track_id, {TRACK_ID: track_id, "uri": None})}
+        {"rank": rank, "score": round(score, 4), **facts.get(track_id, dict.fromkeys(_TOLD) | {TRACK_ID: track_id})}
         for rank, (track_id, score) in enumerate(found, start=1)
     ]
 
@@ -143,7 +144,7 @@ def _facts(dataset: Dataset, track_ids: list[str]) -> dict[str, dict[str, Any]]:
     contents = Contents(
         {TRACKS.name: fingerprint}, shards | {name: dataset.system_table(name).live() for name in TABLES}
     )
-    columns = f"{TRACK_ID}, title, artist, duration_s, uris[1] AS uri"
+    of_these = f"(SELECT *, uris[1] AS uri FROM tracks WHERE list_contains($1, {TRACK_ID}))"
     with open_views(dataset.storage, contents) as connection:
-        rows = connection.sql(f"SELECT {columns} FROM tracks WHERE list_contains($1, {TRACK_ID})", params=[track_ids])
+        rows = connection.sql(f"SELECT {', '.join(_TOLD)} FROM {of_these}", params=[track_ids])
         return {row[TRACK_ID]: row for row in rows.to_arrow_table().to_pylist()}

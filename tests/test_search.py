@@ -101,7 +101,8 @@ def test_tracks_are_described_as_queries_have_them_with_a_file_that_is_there(fak
     fake.file("/music/there.wav", track_id(0), metadata={"artist": "From the sidecar"})
     fake.file("/music/rewritten.wav", track_id(1))
     fake.file("/music/rewritten.wav", track_id(2))
-    found = described(fake.dataset, [(track_id(number), 0.5) for number in range(3)])
+    *found, without_row = described(fake.dataset, [(track_id(number), 0.5) for number in (0, 1, 2, 999)])
+    assert (without_row["track_id"], without_row["title"], without_row["uri"]) == (track_id(999), None, None)
     assert [(row["rank"], row["artist"], row["uri"]) for row in found] == [
         (1, "From the sidecar", "/music/there.wav"),
         (2, "Artist 1", None),
