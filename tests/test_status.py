@@ -121,6 +121,16 @@ def test_a_track_that_failed_at_two_paths_failed_once(fake: Fake, capsys: pytest
     assert found == [("/music/copy_of_3.wav", "crashed")]
 
 
+def test_each_file_that_cannot_be_read_is_told_until_it_is_gone(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    for uri in ("/music/closed.wav", "/music/gone.wav", "/closed folder"):
+        fake.failure(None, uri, "tracks", OLD["tracks"], "unreadable")
+    fake.file("/music/closed.wav", None)
+    fake.file("/music/gone.wav", None, missing=True)
+    assert main(["failures", fake.location, "--json"]) == 0
+    found = {row["uri"] for row in json.loads(capsys.readouterr().out) if row["fragment"] == "tracks"}
+    assert found == {f"/music/{TRAP}", "/music/closed.wav", "/closed folder"}
+
+
 def test_hostile_names_are_printed_escaped(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["failures", fake.location]) == 0
     out = capsys.readouterr().out
