@@ -46,6 +46,7 @@ def test_a_source_is_heard_where_the_recipe_has_it_and_the_mix_elsewhere(tmp_pat
 def test_the_row_points_to_a_flac_below_the_dataset(tmp_path: Path) -> None:
     inline_build(write_tones(tmp_path / "music", 1), tmp_path / "out", recipe(tmp_path, HALVED % ""))
     [row] = open_dataset(str(tmp_path / "out")).table("halves").to_pylist()
+    assert row["vocals_uri"].endswith(f"/{row['track_id']}/vocals.flac")
     samples, rate_hz = soundfile.read(tmp_path / "out" / row["vocals_uri"])
     assert rate_hz == 8000
     assert abs(samples).max() == pytest.approx(0.25, abs=0.01)
