@@ -150,6 +150,11 @@ def test_curves_are_on_the_grid() -> None:
     assert cut("f0_hz", pitch__f0_hz=[], pitch__f0_hop_s=0.01).tolist() == [0] * 800
 
 
+def test_curves_end_where_their_values_do() -> None:
+    curve = cut("f0_hz", pitch__f0_hz=[100.0] * 900, pitch__f0_hop_s=0.01)
+    assert (curve[:100].tolist(), curve[100:].any()) == ([100.0] * 100, False)
+
+
 def test_values_of_the_track() -> None:
     assert cut("voice", singer__voice_embedding=[1.0] * 256).tolist() == [1] * 256
     both = {"singer__voice_embedding": [1.0] * 256, "singer_vocals__voice_embedding_vocals": [2.0] * 256}
