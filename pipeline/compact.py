@@ -1,7 +1,8 @@
 """Compaction: many small shards become few large ones, in one atomic commit, when nobody else is at work."""
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from pipeline.accounts import files_by_uri, standing_failures
 from pipeline.dataset import Dataset, one_row_a_track
@@ -21,10 +22,10 @@ def compact(dataset: Dataset, fingerprints: Mapping[str, str]) -> None:
         shards = dataset.shards(fragment, fingerprint)
         for group in _groups(shards):
             _merge(dataset, fragment, fingerprint, group)
-    _reduce(dataset, "files", list(files_by_uri(dataset).values()))
-    every = {row["fragment"]: row["fingerprint"] for row in dataset.system_rows("failures").to_pylist()}
-    if every.items() <= dict(fingerprints).items():
-        _reduce(dataset, "failures", standing_failures(dataset, fingerprints))
+    _reduce(dataset, "files", lambda: list(files_by_uri(dataset).values()))
+    every = {(row["fragment"], row["fingerprint"]) for row in dataset.system_rows("failures").to_pylist()}
+    if every <= set(fingerprints.items()):  # those of other fingerprints count for readers, or for a build to come
+        _reduce(dataset, "failures", lambda: standing_failures(dataset, fingerprints))
 
 
 def _groups(shards: list[Shard]) -> Iterator[list[Shard]]:
@@ -48,9 +49,10 @@ def _merge(dataset: Dataset, fragment: str, fingerprint: str, group: list[Shard]
     table.commit([write_arrow(table, one_row_a_track(rows), fingerprint)], remove=group)
 
 
-def _reduce(dataset: Dataset, name: str, rows: list[dict[str, object]]) -> None:
+def _reduce(dataset: Dataset, name: str, read: Callable[[], list[dict[str, Any]]]) -> None:
     table = dataset.system_table(name)
-    shards = table.live()
+    shards = table.live()  # before the rows are read: what a build commits from here on stays
     if len(shards) < _MIN_SHARDS:
         return
+    rows = read()
     table.commit([write_plain(table, rows, uuid.uuid4().hex)] if rows else [], remove=shards)

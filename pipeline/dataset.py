@@ -4,7 +4,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -38,7 +37,7 @@ class Dataset:
         """The table of a fragment; the schema is needed for writing only."""
         return Table(self.storage, name, schema or pa.schema([]))
 
-    @cached_property
+    @property
     def fragments(self) -> list[str]:
         """Names of the fragments that have a table, ``tracks`` first."""
         names = [n for n in self.storage.children() if n not in OTHER_FOLDERS and n not in TABLES and n[0] not in "._"]

@@ -40,7 +40,7 @@ class Discovery:
     num_other: int = 0
     excluded: set[str] = field(default_factory=set)
     num_unmatched: int = 0
-    """Rows of the sidecar that name no file found."""
+    """Rows of the sidecar that name no file found, or several."""
     unreadable: list[str] = field(default_factory=list)
     """Folders that could not be listed, as uris."""
 
@@ -112,12 +112,20 @@ def _walk(folder: str, found: Discovery, visited: set[tuple[int, int]]) -> Itera
     for entry in entries:
         if entry.name.startswith("."):
             found.num_hidden += 1
-        elif entry.is_dir():
+        elif _is_folder(entry):
             yield from _walk(entry.path, found, visited)
         elif _suffix(entry.name) in AUDIO_SUFFIXES and not _is_special(entry):
             yield entry.path, entry.is_symlink()
         else:
             found.num_other += 1
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Links that lead to themselves, or to where one may not look, are files that cannot be read."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _is_special(entry: os.DirEntry[str]) -> bool:

@@ -22,7 +22,7 @@ class Limits:
     actor_memory_gib: float = 3.0
 
     def step_s(self, duration_s: float | None, max_duration_s: float) -> float:
-        """Limit of a step; decoding, whose duration is not known yet, gets what the longest track would get."""
+        """Limit of a step; decoding, whose duration is not known yet, gets the longest one divided by the factor."""
         if duration_s is None:
             return max(self.time_limit_s, max_duration_s / self.time_factor)
         return max(self.time_limit_s, self.time_factor * duration_s)

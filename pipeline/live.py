@@ -1,5 +1,6 @@
 """Which builds are at work on a dataset now: one small object a run, refreshed while it lives."""
 
+import contextlib
 import json
 import os
 import socket
@@ -46,7 +47,10 @@ class Presence:
 
     def _keep_beating(self) -> None:
         while not self._closed.wait(_BEAT_S):
-            self._beat()
+            with contextlib.suppress(
+                Exception
+            ):  # the store may be back at the next; who beats no more is dead to others
+                self._beat()
         self.storage.remove(self._path)  # a beat may have crossed the close
 
 
@@ -60,7 +64,9 @@ def live_runs(storage: Storage) -> list[str]:
             trace = json.loads(storage.read(path))
         except FileNotFoundError:
             continue
-        if _alive(trace):
+        except ValueError:  # its machine went down before all of it was on the disk
+            trace = None
+        if trace is not None and _alive(trace):
             found.append(os.path.basename(path).removesuffix(".json"))
         else:
             storage.remove(path)

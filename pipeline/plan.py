@@ -13,6 +13,7 @@ from pipeline.dataset import Dataset
 from pipeline.discover import Discovery, SourceFile
 from pipeline.items import Task
 from pipeline.recipe import Recipe
+from pipeline.uris import path_of_uri
 
 
 @dataclass(frozen=True)
@@ -155,10 +156,12 @@ def _refreshed(file: SourceFile, row: Mapping[str, Any]) -> Iterator[dict[str, A
 def _gone(discovery: Discovery, state: State) -> Iterator[dict[str, Any]]:
     """Rows of files that were below the sources and are there no more; their tracks keep their rows."""
     found = {file.uri for file in discovery.files}
-    unlisted = tuple(f"{folder}/" for folder in discovery.unreadable)
+    roots = [path_of_uri(root).rstrip("/") for root in discovery.roots]  # uris may begin otherwise than their folder's
+    unlisted = tuple(f"{path_of_uri(folder)}/" for folder in discovery.unreadable)
     for uri, row in state.files.items():
-        below = any(uri == root or uri.startswith(f"{root.rstrip('/')}/") for root in discovery.roots)
-        listed = not (unlisted and uri.startswith(unlisted)) and uri not in discovery.excluded
+        path = path_of_uri(uri)
+        below = any(path == root or path.startswith(f"{root}/") for root in roots)
+        listed = not (unlisted and path.startswith(unlisted)) and uri not in discovery.excluded
         if below and listed and uri not in found and row["missing_since"] is None:
             now = datetime.now(UTC)
             yield {**row, "missing_since": now, "seen_at": now}

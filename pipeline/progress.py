@@ -40,7 +40,7 @@ class Progress:
         excluded = f", {len(discovery.excluded)} excluded" if discovery.excluded else ""
         self.say(f"{plan.num_files} audio files ({passed_over}{excluded} passed over)")
         if discovery.num_unmatched:
-            self.say(f"{discovery.num_unmatched} rows of the metadata file name no file found")
+            self.say(f"{discovery.num_unmatched} rows of the metadata file name no file found, or several")
         table = Table("fragment", "new", "stale", "missing", "failed before", title="Plan", title_justify="left")
         for name, reasons in plan.reasons.items():
             table.add_row(name, *(str(reasons[key]) for key in ("new", "stale", "missing", "failed")))

@@ -89,29 +89,30 @@ class Build:
     def _recorded(self, committer: Committer, tally: Tally, progress: Progress) -> None:
         """Work under a row of the runs table that says how it ended."""
         record = Record(self.dataset, self.options.recipe, self.wishes.fragments, self.run_id, self.started_at)
-        record.open()
-        status = "failed"
-        try:
-            self._work(committer, tally, progress)
-            status = "done"
-        except InterruptedBuildError:
-            status = "interrupted"
-            raise
-        finally:
-            committer.flush()
-            tally.rows = {name: len(ids) for name, ids in committer.committed.items()}
-            record.close(status, tally)
+        interruption = Interruption()
+        with interruption.heeded():
+            record.open()
+            status = "failed"
+            try:
+                self._work(committer, tally, progress, interruption)
+                status = "done"
+            except InterruptedBuildError:
+                status = "interrupted"
+                raise
+            finally:
+                with interruption.heeded(), interruption.shield():  # again: Ray gave SIGTERM back to the system
+                    committer.flush()
+                    tally.rows = {name: len(ids) for name, ids in committer.committed.items()}
+                    record.close(status, tally)
 
-    def _work(self, committer: Committer, tally: Tally, progress: Progress) -> None:
+    def _work(self, committer: Committer, tally: Tally, progress: Progress, interruption: Interruption) -> None:
         committer.add({}, self._unlisted(), self.plan.file_rows)
         if self.plan.tasks:
-            interruption = Interruption()
-            with interruption.heeded():
-                self._compute(committer, tally, progress, interruption)
-                with interruption.shield():
-                    committer.flush()
-                    if live_runs(self.dataset.storage) == [self.run_id]:
-                        compact(self.dataset, self.options.recipe.fingerprints)
+            self._compute(committer, tally, progress, interruption)
+            with interruption.shield():
+                committer.flush()
+                if live_runs(self.dataset.storage) == [self.run_id]:
+                    compact(self.dataset, self.options.recipe.fingerprints)
 
     def _compute(self, committer: Committer, tally: Tally, progress: Progress, interruption: Interruption) -> None:
         options, tasks = self.options, self.plan.tasks

@@ -1,7 +1,6 @@
 """The tracks nearest to a sound, a text or another track, by the embeddings of a dataset."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,21 +9,23 @@ import pyarrow as pa
 
 from featurizers.audio import MIX, Sound
 from featurizers.featurizer import Featurizer, Inputs
+from pipeline.contents import Contents
 from pipeline.dataset import Dataset
 from pipeline.decode import decode
-from pipeline.delta import Shard
 from pipeline.errors import BadArgumentError
 from pipeline.index import nearest
 from pipeline.reasons import Refused
 from pipeline.recipe import featurizer_of
-from pipeline.shards import read_shards
 from pipeline.source import open_content
 from pipeline.track_names import EXPECTED, tracks_named
 from pipeline.vectors import Floats, Vectors, open_vectors, unit
+from pipeline.views import open_views
 from schemas.fragment import TRACK_ID
 from schemas.fragments.tracks import TRACKS
+from schemas.tables import TABLES
 
 MAX_DURATION_S = 1800.0
+_TOLD = (TRACK_ID, "title", "artist", "duration_s", "uri")
 
 
 @dataclass(frozen=True)
@@ -126,24 +127,24 @@ def settings_of(dataset: Dataset, fragment: str) -> dict[str, dict[str, Any]]:
 
 
 def described(dataset: Dataset, found: list[tuple[str, float]]) -> list[dict[str, Any]]:
-    """Rows for a person: rank, score, title, artist and where the file is."""
-    ids = [track_id for track_id, _ in found]
-    facts = _rows(dataset, TRACKS.name, dataset.shards(TRACKS.name), ["title", "artist", "duration_s"], ids)
-    files = _rows(dataset, "files", dataset.system_table("files").live(), ["uri"], ids)
+    """Rows for a person: rank, score, title, artist, as queries have them, and a file that is there, if one is."""
+    facts = _facts(dataset, [track_id for track_id, _ in found])
     return [
-        {
-            "rank": rank,
-            "score": round(score, 4),
-            **facts.get(track_id, {"track_id": track_id}),
-            "uri": files.get(track_id, {}).get("uri"),
-        }
+        {"rank": rank, "score": round(score, 4), **facts.get(track_id, dict.fromkeys(_TOLD) | {TRACK_ID: track_id})}
         for rank, (track_id, score) in enumerate(found, start=1)
     ]
 
 
-def _rows(
-    dataset: Dataset, table: str, shards: Sequence[Shard], columns: Sequence[str], track_ids: Sequence[str]
-) -> dict[str, dict[str, Any]]:
-    """Track -> its row of a table, of these tracks only."""
-    rows = read_shards(dataset.storage, table, shards, [TRACK_ID, *columns], (TRACK_ID, track_ids))
-    return {row[TRACK_ID]: row for row in rows.to_pylist()} if rows is not None and track_ids else {}
+def _facts(dataset: Dataset, track_ids: list[str]) -> dict[str, dict[str, Any]]:
+    """Track -> what is told of it, of these tracks only."""
+    fingerprint = dataset.current().get(TRACKS.name)
+    if fingerprint is None:
+        return {}
+    shards = {TRACKS.name: dataset.shards(TRACKS.name, fingerprint)}
+    contents = Contents(
+        {TRACKS.name: fingerprint}, shards | {name: dataset.system_table(name).live() for name in TABLES}
+    )
+    of_these = f"(SELECT *, uris[1] AS uri FROM tracks WHERE list_contains($1, {TRACK_ID}))"
+    with open_views(dataset.storage, contents) as connection:
+        rows = connection.sql(f"SELECT {', '.join(_TOLD)} FROM {of_these}", params=[track_ids])
+        return {row[TRACK_ID]: row for row in rows.to_arrow_table().to_pylist()}

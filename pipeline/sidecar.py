@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pipeline.discover import SourceFile
@@ -14,18 +14,19 @@ PATH_COLUMN = "path"
 
 
 def join_sidecar(files: Sequence[SourceFile], sidecar: str) -> tuple[list[SourceFile], int]:
-    """Attach the sidecar's row to every file it names; return the files and how many rows named none.
+    """Attach the sidecar's row to every file it names; return the files and how many rows named none of them.
 
-    Paths are absolute, or relative to the sidecar's folder, or end a file's path (``000/000123.mp3``).
+    Paths are absolute, or relative to the sidecar's folder, or end the path of one file only (``000/000123.mp3``).
     Raises BadArgumentError if the sidecar cannot be read or has no column ``path``.
     """
     rows = _read(sidecar)
+    folder = os.path.dirname(os.path.abspath(sidecar))
     by_path = {_local(file.uri): index for index, file in enumerate(files)}
-    by_ending = {_ending(path, depth): i for path, i in by_path.items() for depth in (1, 2, 3)}
+    by_ending = _by_ending(by_path)
     joined, num_unmatched = list(files), 0
     for row in rows:
-        path = row.pop(PATH_COLUMN)
-        index = by_path.get(os.path.join(os.path.dirname(os.path.abspath(sidecar)), path), by_path.get(path))
+        path = row.pop(PATH_COLUMN) or ""  # None where a row ends before it
+        index = by_path.get(os.path.normpath(os.path.join(folder, path)), by_path.get(path))
         if index is None:
             index = by_ending.get(os.path.normpath(path))
         if index is None:
@@ -49,6 +50,15 @@ def _read(sidecar: str) -> list[dict[str, str]]:
 
 def _local(uri: str) -> str:
     return path_of_uri(uri) if is_local(uri) else uri
+
+
+def _by_ending(by_path: Mapping[str, int]) -> dict[str, int]:
+    """Up to three last parts of a path -> its file; without those that several files have."""
+    files: dict[str, set[int]] = {}
+    for path, index in by_path.items():
+        for depth in (1, 2, 3):
+            files.setdefault(_ending(path, depth), set()).add(index)
+    return {ending: min(indices) for ending, indices in files.items() if len(indices) == 1}
 
 
 def _ending(path: str, depth: int) -> str:

@@ -1,7 +1,10 @@
 """Builds, one after the other: what is computed, what is kept, what readers see."""
 
+import contextlib
 import shutil
+import signal
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +13,17 @@ import pytest
 
 import pipeline.commits
 import pipeline.compact
+import pipeline.run
+import pipeline.source
+import pipeline.visit
 from harness import STUB_RECIPE, assert_same, committed_doubles, dump, write_recipe, write_tone, write_tones
 from inline import inline_build, without_ray
 from jobs.named_recipes import load_recipe
 from pipeline.accounts import files_by_uri, standing_failures
 from pipeline.dataset import Dataset, open_dataset
 from pipeline.delta import Shard
-from pipeline.errors import BadArgumentError
+from pipeline.errors import BadArgumentError, InterruptedBuildError
+from pipeline.progress import Progress
 from pipeline.run import BuildOptions, prepare
 from pipeline.shards import read_shards
 from stubs import Peaks
@@ -97,6 +104,7 @@ def test_a_reader_alone_takes_what_it_reads_from_the_dataset(bench: Bench) -> No
 def test_only_and_limit(bench: Bench) -> None:
     bench.build(only=["decibels"], limit=2)
     assert bench.calls() == {"power": 2, "decibels": 2}
+    assert set(open_dataset(str(bench.out)).current()) == {"tracks", "power", "decibels"}
     bench.build()
     assert bench.calls() == {"power": 3, "decibels": 3, "peaks": 5}
     with pytest.raises(BadArgumentError, match="unknown fragment 'peeks'"):
@@ -139,6 +147,42 @@ def test_a_rewritten_file_is_a_new_track_and_the_old_rows_stay(bench: Bench) -> 
     report = bench.build()
     assert (report["tracks"], report["new"], report["unchanged"]) == (5, 1, 4)
     assert len(dump(bench.out)["power"]) == 6
+
+
+def test_a_large_file_that_is_rewritten_while_it_is_read_is_read_by_the_next_build(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, decode = bench.music / "00000.wav", pipeline.visit.decode
+
+    def overtaken(file: Any, name: str, max_duration_s: float) -> Any:
+        decoded = decode(file, name, max_duration_s)
+        if name == str(path):
+            write_tone(path, 999, 0.2)
+        return decoded
+
+    monkeypatch.setattr(pipeline.source, "_IN_MEMORY_BYTES", 0)
+    with monkeypatch.context() as rewriting:
+        rewriting.setattr(pipeline.visit, "decode", overtaken)
+        assert bench.build()["failed"] == 1
+    dataset = open_dataset(str(bench.out))
+    [failure] = standing_failures(dataset, dataset.current())
+    assert (failure["uri"], failure["track_id"], failure["reason"]) == (str(path), None, "changed")
+    assert (bench.build()["new"], standing_failures(dataset, dataset.current())) == (1, [])
+    assert len(dump(bench.out)["power"]) == 5
+
+
+def test_a_file_that_goes_before_it_is_read_fails_in_what_its_track_lacks(bench: Bench) -> None:
+    bench.build(only=["power"])
+    build = prepare(BuildOptions([str(bench.music)], str(bench.out), load_recipe(str(bench.recipe))))
+    (bench.music / "00000.wav").unlink()
+    build.run(Progress())
+    dataset = open_dataset(str(bench.out))
+    track_id = files_by_uri(dataset)[str(bench.music / "00000.wav")]["track_id"]
+    failures = standing_failures(dataset, dataset.current())
+    assert sorted((f["fragment"], f["track_id"], f["reason"]) for f in failures) == [
+        ("decibels", track_id, "vanished"),
+        ("peaks", track_id, "vanished"),
+    ]
 
 
 def test_a_file_that_is_gone_and_back_keeps_its_rows(bench: Bench) -> None:
@@ -214,6 +258,41 @@ def test_adding_a_compacted_shard_again_adds_nothing(bench: Bench, monkeypatch: 
     committer.flush()
     assert all(count == 0 for count in committed_doubles(dataset).values())
     assert_same(dump(bench.out), before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_interruption_spoils_nothing_of_the_last_commits(
+    bench: Bench, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, run_pass, flush = pipeline.run.ray_session, pipeline.run.run_pass, pipeline.commits.Committer.flush
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+
+    @contextlib.contextmanager
+    def ray_session(*args: Any) -> Iterator[Any]:
+        signal.signal(signal.SIGTERM, _crash)  # Ray takes it
+        try:
+            with session(*args) as room:
+                yield room
+        finally:
+            signal.signal(signal.SIGTERM, _crash)  # its end does so, too
+
+    def interrupted(*args: Any) -> Iterator[Any]:
+        yield from run_pass(*args)
+        signal.raise_signal(number)
+
+    def impatient(committer: pipeline.commits.Committer) -> None:
+        signal.raise_signal(number)
+        flush(committer)
+
+    monkeypatch.setattr(pipeline.run, "ray_session", ray_session)
+    monkeypatch.setattr(pipeline.run, "run_pass", interrupted)
+    monkeypatch.setattr(pipeline.commits.Committer, "flush", impatient)
+    with pytest.raises(InterruptedBuildError):
+        bench.build()
+    assert all(len(rows) == 5 for name, rows in dump(bench.out).items() if name != "failures")
+    [run] = open_dataset(str(bench.out)).runs()
+    assert run["status"] == "interrupted"
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
 def _crash(*_: object) -> None:

@@ -38,6 +38,13 @@ def test_columns_are_selected_and_track_id_comes_along(fake: Fake) -> None:
     assert dataset.table("tracks", []).column_names == ["track_id"]
 
 
+def test_a_dataset_that_is_open_sees_the_fragments_that_come(fake: Fake) -> None:
+    dataset = fake.dataset
+    before = dataset.fragments
+    fake.rows("pitch", [{"track_id": track_id(0)}], fingerprint("pitch"))
+    assert (len(before), set(dataset.fragments) - set(before)) == (len(dataset.fragments) - 1, {"pitch"})
+
+
 def test_a_url_and_a_path_open_the_same(fake: Fake) -> None:
     url = Path(fake.location).as_uri()
     assert open_dataset(url).table("tracks").equals(open_dataset(fake.location).table("tracks"))

@@ -51,6 +51,13 @@ def test_a_broken_link_is_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     assert names(tmp_path) == ["gone.wav"]
 
 
+def test_a_link_to_itself_is_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    write_tone(tmp_path / "a.wav")
+    (tmp_path / "loop.wav").symlink_to("loop.wav")
+    (tmp_path / "loop").symlink_to("loop")
+    assert names(tmp_path) == ["a.wav", "loop.wav"]
+
+
 def test_pipes_are_passed_over(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.wav")
     assert names(tmp_path) == []
@@ -81,6 +88,24 @@ def test_excluded_files_are_skipped(tmp_path: Path) -> None:
     found = discover([str(tmp_path)], exclude=["*/live/*"])
     assert [os.path.basename(f.uri) for f in found.files] == ["b.wav"]
     assert len(found.excluded) == 1
+
+
+def test_sidecar_paths_lead_out_of_its_folder_and_a_short_row_names_no_file(tmp_path: Path) -> None:
+    write_tone(tmp_path / "music/deep/down/under/a.wav")
+    sidecar = tmp_path / "lists" / "meta.csv"
+    sidecar.parent.mkdir()
+    sidecar.write_text("genre_tag,path\nRock,../music/deep/down/under/a.wav\nJazz\n")
+    [joined], num_unmatched = join_sidecar(discover([str(tmp_path / "music")]).files, str(sidecar))
+    assert (joined.metadata, num_unmatched) == ('{"genre_tag": "Rock"}', 1)
+
+
+def test_a_sidecar_path_that_ends_those_of_two_files_names_neither(tmp_path: Path) -> None:
+    for name in ("anna/hits/01.wav", "bert/hits/01.wav"):
+        write_tone(tmp_path / "music" / name)
+    sidecar = tmp_path / "meta.csv"
+    sidecar.write_text("path,artist\nhits/01.wav,Somebody\nbert/hits/01.wav,Bert\n")
+    joined, num_unmatched = join_sidecar(discover([str(tmp_path / "music")]).files, str(sidecar))
+    assert ([f.metadata for f in joined], num_unmatched) == ([None, '{"artist": "Bert"}'], 1)
 
 
 def test_urls_of_other_file_systems(tmp_path: Path) -> None:

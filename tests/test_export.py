@@ -18,7 +18,7 @@ from fakes import Fake, track, track_id
 from jobs.main import main
 from muzible_data import FRAGMENTS, OBJECT, PRINTS, many_tracks, one_track
 from pipeline.aligned import Aligned
-from pipeline.artists import artist_embeddings
+from pipeline.artists import artist_embeddings, mean_voices
 from pipeline.contents import current_contents
 from pipeline.errors import BuildFailedError
 from pipeline.export import export
@@ -194,6 +194,12 @@ def one_hot(place: int, length: float = 1.0) -> Any:
     vector = np.zeros(256)
     vector[place] = length
     return vector
+
+
+def test_artists_come_in_the_order_of_their_names(fake: Fake) -> None:
+    artists = {track_id(0): "Zoe", track_id(1): "Anna", track_id(2): "Zoe"}
+    table = mean_voices(fake.storage, current_contents(fake.dataset), artists)
+    assert (table["artist"].to_pylist(), table["num_tracks"].to_pylist()) == (["Anna", "Zoe"], [1, 2])
 
 
 def test_an_export_that_fails_leaves_the_file_as_it_was(fake: Fake, tmp_path: Path) -> None:

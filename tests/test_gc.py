@@ -14,6 +14,7 @@ from pipeline.live import Presence, live_runs
 from pipeline.query import query_table
 from pipeline.shards import write_rows
 from pipeline.snapshot import create_snapshot
+from pipeline.storage import Storage
 
 OLDEST = {"tracks": fingerprint("tracks"), "rhythm": fingerprint("oldest")}
 OLD = OLDEST | {"rhythm": fingerprint("old")}
@@ -149,6 +150,27 @@ def test_a_build_that_starts_meanwhile_stops_the_removal(fake: Fake, monkeypatch
     finally:
         started.__exit__()
     assert sorted(Path(fake.location).rglob("*.parquet")) == files
+
+
+def test_a_build_that_starts_during_the_removal_stops_it(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pipeline.gc
+
+    remove, started = Storage.remove, Presence(fake.storage, "0123456789ab")
+
+    def remove_while_a_build_starts(storage: Storage, path: str) -> None:
+        remove(storage, path)
+        if path.startswith("rhythm/"):
+            started.__enter__()
+
+    monkeypatch.setattr(Storage, "remove", remove_while_a_build_starts)
+    monkeypatch.setattr(pipeline.gc, "_BUSY_CHECK_FILES", 1)
+    try:
+        with pytest.raises(BuildFailedError, match="at work"):
+            collect_garbage(fake.dataset)
+    finally:
+        monkeypatch.undo()
+        started.__exit__()
+    assert len(fingerprints_on_disk(fake)) == 3, "one of the two that could go is gone"
 
 
 def test_the_report(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,7 +85,11 @@ def test_many_tracks_come_back(tmp_path: Path) -> None:
     assert exported(open_dataset(str(tmp_path / "second")), tmp_path) == first
 
 
-def test_importing_again_adds_what_is_new_and_nothing_twice(tmp_path: Path) -> None:
+@pytest.mark.parametrize("batch", [64, 1])
+def test_importing_again_adds_what_is_new_and_nothing_twice(
+    batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline.importing, "_BATCH_TRACKS", batch)
     out = tmp_path / "dataset"
     objects = [OBJECT | {"track_id": track_id(n), "audio_path": f"/music/{n}.wav"} for n in range(3)]
     import_muzible(write(tmp_path, objects[:2]), str(out))
@@ -94,12 +98,17 @@ def test_importing_again_adds_what_is_new_and_nothing_twice(tmp_path: Path) -> N
         before.keys() - {"failures"}, 0
     )
     assert_same(dump(out), before, 0)
-    report = import_muzible(write(tmp_path, [OBJECT | {"title": "another"}, *objects, objects[2]]), str(out))
+    report = import_muzible(
+        write(tmp_path, [OBJECT | {"title": "another"}, *objects, objects[2] | {"title": "later"}]), str(out)
+    )
     assert (report["tracks"], report["new"], set(report["fragments"].values())) == (5, 1, {1})
     after = dump(out)
     assert {name: len(found) for name, found in after.items()} == dict.fromkeys(ROWS, 3) | {"failures": 0}
     assert after["tracks"][:2] == before["tracks"], "what was imported stays"
+    assert after["tracks"][2]["title"] == OBJECT["title"], "the first of a file counts"
     assert sum(shard.num_rows for shard in open_dataset(str(out)).shards("pitch")) == 3
+    uris = open_dataset(str(out)).system_rows("files")["uri"].to_pylist()
+    assert len(uris) == len(set(uris)) == 4
     status = status_report(open_dataset(str(out)))
     assert status["tracks"] == 3
     assert {f"{f['rows']} {f['missing']} {f['stale']}" for f in status["fragments"].values()} == {"3 0 0"}

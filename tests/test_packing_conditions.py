@@ -72,6 +72,8 @@ def test_chords_are_reduced_joined_and_cut() -> None:
     assert cut("current_chord", harmony__chords=chords) is None, "a suspension has no third"
     assert cut("current_chord", harmony__chords=[span(0, 12, label="C:maj"), span(12, 13, label="Bb:min")]) == "A#:min"
     assert cut("chords", harmony__chords=[]) == []
+    apart = [span(8, 9, label="C:maj"), span(10, 11, label="C:7")]
+    assert symbols(cut("chords", harmony__chords=apart)) == [("C:maj", 0, 1), ("C:maj", 2, 3)], "a gap stays one"
 
 
 @given(st.sampled_from(["C", "F#", "Bb"]), st.sampled_from(["", ":maj7", ":min9", ":hdim7", ":7(b9)", ":5", ":sus2"]))
@@ -97,6 +99,7 @@ def test_the_section_in_the_middle() -> None:
     assert cut("has_vocals", **known) == 0.0
     position = Track("t", {"tracks.duration_s": pa.scalar(48.0)})
     assert CUTS["section_position"](position, WINDOW) == 0.25
+    assert CUTS["section_position"](Track("t", {"tracks.duration_s": pa.scalar(11.9)}), WINDOW) == 1.0
 
 
 def test_somebody_sings() -> None:
@@ -104,11 +107,14 @@ def test_somebody_sings() -> None:
     silent, voiced = np.zeros(2000, bool), np.arange(2000) % 50 == 0
     assert cut("has_vocals", lyrics__has_vocals=False, lyrics__words=words) == 0
     assert cut("has_vocals", lyrics__has_vocals=True, lyrics__words=words) == 1
+    assert cut("has_vocals", lyrics__words=[span(7.0, 8.1, word="la", probability=1.0)]) == 1, "it is still sung"
     late = [span(16.0, 17.0, word="la", probability=1.0)]
     assert cut("has_vocals", lyrics__words=late) == 0
     stem = {"pitch__f0_hop_s": 0.01, "pitch__pitch_source": "vocals", "lyrics__words": late}
     assert cut("has_vocals", pitch__voiced=silent, **stem) == 0
     assert cut("has_vocals", pitch__voiced=voiced, **stem) == 1, "16 frames of 10 ms"
+    voiced[900:1600] = False
+    assert cut("has_vocals", pitch__voiced=voiced, **stem) == 0, "2 of them are too few"
     assert cut("has_vocals", pitch__voiced=voiced, pitch__f0_hop_s=0.01, pitch__pitch_source="mix") is None
 
 
@@ -142,6 +148,11 @@ def test_curves_are_on_the_grid() -> None:
     twice = {**pitch, "pitch__f0_hop_s": 0.02}
     assert cut("f0_hz", **twice)[:4].tolist() == [500, 0, 0, 502], "halfway between two, the later"
     assert cut("f0_hz", pitch__f0_hz=[], pitch__f0_hop_s=0.01).tolist() == [0] * 800
+
+
+def test_curves_end_where_their_values_do() -> None:
+    curve = cut("f0_hz", pitch__f0_hz=[100.0] * 900, pitch__f0_hop_s=0.01)
+    assert (curve[:100].tolist(), curve[100:].any()) == ([100.0] * 100, False)
 
 
 def test_values_of_the_track() -> None:

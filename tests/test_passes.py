@@ -6,10 +6,14 @@ from typing import Any
 import pytest
 
 import inline
+from fakes import track_id
 from harness import dump, write_recipe, write_tones
 from inline import inline_build, without_ray
 from jobs.named_recipes import load_recipe
-from pipeline.passes import Pass, plan_passes
+from pipeline.cost import Costs
+from pipeline.discover import SourceFile
+from pipeline.items import Task
+from pipeline.passes import Pass, plan_passes, tasks_of_pass
 from pipeline.ray_session import Room
 from pipeline.recipe import Recipe
 
@@ -59,6 +63,35 @@ def test_with_gpus_passes_hold_one_source_and_kind_each_after_what_it_reads(reci
 )
 def test_a_pool_fills_the_gpus_and_not_more_than_the_cores(share: float, gpus: float, cores: int, actors: int) -> None:
     assert Pass(frozenset(), share).num_actors(cores, gpus) == actors
+
+
+def test_models_that_share_an_actor_take_a_whole_gpu_at_most(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(recipe.by_fragment["power"]), "gpu_share", 0.75)
+    [both] = [step for step in plan_passes(recipe, frozenset(recipe.fragments), 1) if "power" in step.fragments]
+    assert ("heavy" in both.fragments, both.gpu_share) == (True, 1.0)
+
+
+def test_a_later_pass_does_each_content_once_and_nothing_that_was_not_asked_for() -> None:
+    def task(number: int, track: int | None, *names: str) -> Task:
+        return Task(SourceFile(f"/{number}.wav", 1), None if track is None else track_id(track), frozenset(names), 1.0)
+
+    tasks = [
+        task(0, 0, "power"),  # of peaks it failed before, which stands
+        task(1, None, "tracks", "power", "peaks"),
+        task(2, None, "tracks", "power", "peaks"),  # with the content of the one before
+        task(3, None, "tracks", "power", "peaks"),  # could not be decoded
+        task(4, None, "tracks", "power", "peaks"),  # moved: its content has power
+    ]
+    identified = {"/1.wav": track_id(1), "/2.wav": track_id(1), "/4.wav": track_id(4)}
+    done = {track_id(4): frozenset({"tracks", "power"})}
+    wanted = frozenset({"tracks", "power", "peaks"})
+    costs = Costs({"tracks": 1.0, "power": 1.0, "peaks": 1.0}, {})
+    found = tasks_of_pass(tasks, frozenset({"power", "peaks"}), identified, done, wanted, costs)
+    assert [(each.file.uri, each.track_id, sorted(each.fragments)) for each in found] == [
+        ("/0.wav", track_id(0), ["power"]),
+        ("/1.wav", track_id(1), ["peaks", "power"]),
+        ("/4.wav", track_id(4), ["peaks"]),
+    ]
 
 
 def test_several_passes_give_the_rows_of_one(tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:

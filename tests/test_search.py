@@ -13,6 +13,7 @@ from inline import inline_build, without_ray
 from jobs.main import main
 from pipeline.errors import BadArgumentError
 from pipeline.index import nearest
+from pipeline.search import described
 from pipeline.vectors import FOLDER, open_vectors, unit
 from voices import RATE_HZ, faded, harmonic, vibrato_hz
 
@@ -92,6 +93,21 @@ def test_a_track_is_asked_for_by_the_beginning_of_its_id(fake: Fake, capsys: pyt
     assert [row["track_id"] for row in found] == [track_id(int(i)) for i in np.argsort(-scores)[:3]]
     assert found[0]["rank"] == 1
     assert found[0]["title"].startswith("Song ")
+
+
+def test_tracks_are_described_as_queries_have_them_with_a_file_that_is_there(fake: Fake) -> None:
+    fake.file("/music/moved.wav", track_id(0))
+    fake.file("/music/moved.wav", track_id(0), missing=True)
+    fake.file("/music/there.wav", track_id(0), metadata={"artist": "From the sidecar"})
+    fake.file("/music/rewritten.wav", track_id(1))
+    fake.file("/music/rewritten.wav", track_id(2))
+    *found, without_row = described(fake.dataset, [(track_id(number), 0.5) for number in (0, 1, 2, 999)])
+    assert (without_row["track_id"], without_row["title"], without_row["uri"]) == (track_id(999), None, None)
+    assert [(row["rank"], row["artist"], row["uri"]) for row in found] == [
+        (1, "From the sidecar", "/music/there.wav"),
+        (2, "Artist 1", None),
+        (3, "Artist 2", "/music/rewritten.wav"),
+    ]
 
 
 @pytest.mark.parametrize(

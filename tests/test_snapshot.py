@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import pipeline.snapshot
 from fakes import Fake, fingerprint, track, track_id
 from jobs.commands.snapshot import shares
 from jobs.main import main
@@ -99,6 +100,22 @@ def test_a_name_is_taken_once(fake: Fake, capsys: pytest.CaptureFixture[str]) ->
     assert main(["snapshot", "create", fake.location, "first"]) == 2
     assert "never change" in capsys.readouterr().err
     assert Path(fake.location, "snapshots", "first.json").read_bytes() == stored
+
+
+def test_of_two_snapshots_of_a_name_at_once_the_first_stays(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = create_snapshot(fake.dataset, "mine", seed=1)
+    with monkeypatch.context() as before_it_was_there:
+        before_it_was_there.setattr(pipeline.snapshot, "snapshot_names", lambda _: [])
+        with pytest.raises(BadArgumentError, match="take another name"):
+            create_snapshot(fake.dataset, "mine", seed=2)
+    assert load_snapshot(fake.dataset, "mine").document == first.document
+
+
+def test_other_files_beside_snapshots_are_none(fake: Fake) -> None:
+    create_snapshot(fake.dataset, "mine")
+    for name in ("._mine.json", "notes of mine.json", "mine.json.bak"):
+        Path(fake.location, "snapshots", name).write_text("{}")
+    assert snapshot_names(fake.dataset) == ["mine"]
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../evil", "a/b", "a b", "-x", "é", "a\n", "x" * 101])

@@ -1,5 +1,6 @@
 """Sources that a featurizer makes for others: FLAC objects, what hears them, and what is decoded when."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -45,9 +46,21 @@ def test_a_source_is_heard_where_the_recipe_has_it_and_the_mix_elsewhere(tmp_pat
 def test_the_row_points_to_a_flac_below_the_dataset(tmp_path: Path) -> None:
     inline_build(write_tones(tmp_path / "music", 1), tmp_path / "out", recipe(tmp_path, HALVED % ""))
     [row] = open_dataset(str(tmp_path / "out")).table("halves").to_pylist()
+    assert row["vocals_uri"].endswith(f"/{row['track_id']}/vocals.flac")
     samples, rate_hz = soundfile.read(tmp_path / "out" / row["vocals_uri"])
     assert rate_hz == 8000
     assert abs(samples).max() == pytest.approx(0.25, abs=0.01)
+
+
+def test_what_a_featurizer_wrote_is_gone_once_the_dataset_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    inline_build(write_tones(tmp_path / "music", 2), tmp_path / "out", recipe(tmp_path, HALVED % ""))
+    assert len(list((tmp_path / "out").rglob("*.flac"))) == 2
+    assert list(scratch.iterdir()) == []
 
 
 def test_a_later_fragment_hears_the_stored_source_and_decodes_nothing(tmp_path: Path) -> None:

@@ -84,6 +84,10 @@ def test_an_artist_stays_where_it_is_when_more_tracks_of_it_come() -> None:
     assert all(after[track_id] == name for track_id, name in before.items())
 
 
+def test_tracks_of_a_split_are_in_the_order_of_their_ids() -> None:
+    assert assign({"b": "one", "c": "one", "a": "one"}, 0, {"train": 1.0}) == {"train": ["a", "b", "c"]}
+
+
 def test_shares_are_met_on_many_groups_and_seeds_differ() -> None:
     tracks = [Identity(f"{n:032x}", f"Artist {n}") for n in range(5000)]
     keys = group_keys(tracks)

@@ -82,6 +82,11 @@ def test_files_that_are_gone_and_builds_at_work(fake: Fake, capsys: pytest.Captu
     assert any(line.split()[:5] == ["rhythm", "3", "0", "0", "1"] for line in out.splitlines())
 
 
+def test_the_last_five_builds_come_newest_first(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    run_ids = [fake.run(OLD) for _ in range(6)]
+    assert [run["run_id"] for run in status(fake, capsys)["runs"]] == run_ids[:0:-1]
+
+
 def test_a_dataset_without_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     empty = Fake(tmp_path)
     empty.run(OLD, status="running")
@@ -106,6 +111,24 @@ def test_failures_are_those_that_still_stand(fake: Fake, capsys: pytest.CaptureF
     fake.file(f"/music/{TRAP}", track_id(9))
     assert main(["failures", fake.location, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
+
+
+def test_a_track_that_failed_at_two_paths_failed_once(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    fake.failure(track_id(3), "/music/copy_of_3.wav", "rhythm", OLD["rhythm"], "crashed")
+    assert counts(status(fake, capsys))["rhythm"] == (3, 0, 0, 1)
+    assert main(["failures", fake.location, "--json"]) == 0
+    found = [(row["uri"], row["reason"]) for row in json.loads(capsys.readouterr().out) if row["fragment"] == "rhythm"]
+    assert found == [("/music/copy_of_3.wav", "crashed")]
+
+
+def test_each_file_that_cannot_be_read_is_told_until_it_is_gone(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
+    for uri in ("/music/closed.wav", "/music/gone.wav", "/closed folder"):
+        fake.failure(None, uri, "tracks", OLD["tracks"], "unreadable")
+    fake.file("/music/closed.wav", None)
+    fake.file("/music/gone.wav", None, missing=True)
+    assert main(["failures", fake.location, "--json"]) == 0
+    found = {row["uri"] for row in json.loads(capsys.readouterr().out) if row["fragment"] == "tracks"}
+    assert found == {f"/music/{TRAP}", "/music/closed.wav", "/closed folder"}
 
 
 def test_hostile_names_are_printed_escaped(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:
