@@ -47,9 +47,8 @@ class Presence:
 
     def _keep_beating(self) -> None:
         while not self._closed.wait(_BEAT_S):
-            with contextlib.suppress(
-                Exception
-            ):  # the store may be back at the next; who beats no more is dead to others
+            # The store may be back at the next one, and who beats no more is dead to others.
+            with contextlib.suppress(Exception):
                 self._beat()
         self.storage.remove(self._path)  # a beat may have crossed the close
 

@@ -51,6 +51,10 @@ BAD_BUILDS = {
     ),
     "foreign folder": (["build", "{music}", "--out", "{music}", "--recipe", "bundled"], "no muze dataset"),
     "limit": (["build", "{music}", "--out", "{out}", "--limit", "0"], "--limit is 0: expected more than 0"),
+    "duration": (
+        ["build", "{music}", "--out", "{out}", "--max-duration-s", "nan"],
+        "--max-duration-s is nan: expected more than 0",
+    ),
     "error limit": (["build", "{music}", "--out", "{out}", "--error-limit", "2"], "expected a share from 0 to 1"),
     "metadata": (["build", "{music}", "--out", "{out}", "--metadata", "/no/such.csv"], "cannot read --metadata"),
     "not a dataset": (["status", "{music}"], "no dataset at"),

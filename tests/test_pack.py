@@ -374,6 +374,26 @@ def test_two_packs_at_once(made: Path, tmp_path: Path) -> None:
     assert not (Path(out) / write.SCRATCH).exists()
 
 
+def test_a_pack_that_another_run_finishes_meanwhile_stays(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, out = source_again(made), tmp_path / "pack"
+    planned = write.planned
+
+    def while_another_packs(*asked: Any) -> Any:
+        plan = planned(*asked)
+        monkeypatch.setattr(write, "planned", planned)
+        write_pack([source], request_of("vae"), str(out), **QUIET)
+        return plan
+
+    monkeypatch.setattr(write, "planned", while_another_packs)
+    with pytest.raises(BadArgumentError, match="has seed 0, and 3 was asked for"):
+        write_pack([source], request_of("vae", seed=3), str(out), **QUIET)
+    write_pack([source], request_of("vae"), str(tmp_path / "undisturbed"), **QUIET)
+    assert contents(out) == contents(tmp_path / "undisturbed")
+    assert sorted(path.name for path in out.iterdir()) == sorted(contents(out))
+
+
 def test_no_pack(tmp_path: Path) -> None:
     with pytest.raises(PackError, match="no pack at"):
         Pack.open(str(tmp_path / "nothing"))

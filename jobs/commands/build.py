@@ -97,5 +97,5 @@ def options(args: argparse.Namespace) -> BuildOptions:
 
 
 def _positive(name: str, value: float | None) -> None:
-    if value is not None and value <= 0:
+    if value is not None and not value > 0:
         raise BadArgumentError(f"{name} is {value:g}: expected more than 0")

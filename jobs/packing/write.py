@@ -59,19 +59,19 @@ def write_pack(sources: Sequence[Source], request: Request, out: str, say: Say) 
     storage = Storage.at(out)
     asked = asdict(request) | {"snapshots": [_digest(source) for source in sources]}
     finished = _finished(storage, out)
-    if finished is not None:
-        _refuse_other(finished["request"], asked, out)
-        return finished
-    kind = KINDS[request.task]
-    wish = Wish(kind, request.window_s, request.hop_s, request.align, request.seed, request.mel_rate_hz)
-    _refuse_strangers(storage, out)
-    plan = planned(sources, wish)
-    with _scratch(storage, out) as folder:
-        _clear(storage)
-        buckets = _buckets(plan, request, folder)
-        document = _write(storage, buckets, asked, say)
-    storage.remove(UNFINISHED_JSON)
-    return document
+    if finished is None:
+        kind = KINDS[request.task]
+        wish = Wish(kind, request.window_s, request.hop_s, request.align, request.seed, request.mel_rate_hz)
+        _refuse_strangers(storage, out)
+        plan = planned(sources, wish)
+        with _scratch(storage, out) as folder:
+            finished = _finished(storage, out)  # by another run, while this one planned
+            if finished is None:
+                _clear(storage)
+                finished = _write(storage, _buckets(plan, request, folder), asked, say)
+        storage.remove(UNFINISHED_JSON)
+    _refuse_other(finished["request"], asked, out)
+    return finished
 
 
 def _buckets(plan: Plan, request: Request, folder: Path) -> Buckets:
