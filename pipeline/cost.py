@@ -69,9 +69,9 @@ def _durations(dataset: Dataset) -> dict[str, float]:
 
 def readable_duration(seconds: float) -> str:
     """Seconds as a person would say them: 42 s, 3 min 20 s, 5 h 12 min."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
     minutes, rest_s = divmod(round(seconds), 60)
+    if minutes == 0:
+        return f"{rest_s} s"
     if minutes < 60:
         return f"{minutes} min {rest_s} s"
     return f"{minutes // 60} h {minutes % 60} min"
