@@ -1,6 +1,7 @@
 """The weights store: pulls from a hub on loopback that cut, resume and lie; the lock; bundles; mirrors."""
 
 import http.server
+import tarfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -189,6 +190,48 @@ def test_a_bundle_that_differs_from_the_lock_is_refused(store: Store, tmp_path: 
     (tmp_path / "text.tar").write_text("hello")
     with pytest.raises(WeightsError, match=r"no bundle of weights"):
         read_bundle(store, tmp_path / "text.tar")
+
+
+def test_a_bundle_holds_what_links_lead_to(store: Store, tmp_path: Path) -> None:
+    """Disks are spared by hard links, caches of hubs by symbolic ones."""
+    folder = store.path("tiny")
+    folder.mkdir(parents=True)
+    (tmp_path / "elsewhere").write_bytes(b"weights")
+    (folder / "a.bin").symlink_to(tmp_path / "elsewhere")
+    (folder / "b.bin").write_bytes(b"the same")
+    (folder / "c.bin").hardlink_to(folder / "b.bin")
+    store.record("tiny", "mine")
+    write_bundle(store, ["tiny"], tmp_path / "bundle.tar")
+    other = Store(tmp_path / "other")
+    read_bundle(other, tmp_path / "bundle.tar")
+    assert {path.name: path.read_bytes() for path in other.path("tiny").iterdir() if path.suffix == ".bin"} == {
+        "a.bin": b"weights",
+        "b.bin": b"the same",
+        "c.bin": b"the same",
+    }
+    assert not any(path.is_symlink() for path in other.path("tiny").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("../evil.bin", tarfile.REGTYPE),
+        ("{folder}/evil.bin", tarfile.REGTYPE),
+        ("tiny/evil.bin", tarfile.SYMTYPE),
+        ("tiny/evil.bin", tarfile.LNKTYPE),
+        ("tiny/evil.bin", tarfile.FIFOTYPE),
+    ],
+)
+def test_a_bundle_with_what_is_no_file_within_it_is_refused(
+    store: Store, tmp_path: Path, name: str, kind: bytes
+) -> None:
+    member = tarfile.TarInfo(name.format(folder=tmp_path))
+    member.type, member.linkname = kind, "/etc/passwd"
+    with tarfile.open(tmp_path / "bundle.tar", "w") as tar:
+        tar.addfile(member)
+    with pytest.raises(WeightsError, match=r"is no bundle of weights: '.*evil\.bin' is no file within it"):
+        read_bundle(store, tmp_path / "bundle.tar")
+    assert not list(tmp_path.rglob("evil.bin"))
 
 
 def test_a_store_behind_a_url_is_mirrored_and_verified(

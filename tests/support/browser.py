@@ -13,7 +13,6 @@ def test_page(chromium, tmp_path):
 """
 
 import json
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +31,7 @@ needed = pytest.mark.skipif(bool(_MISSING), reason=f"not installed: {', '.join(_
 
 _QUIET = (
     "--headless=new",
+    "--no-sandbox",  # root cannot have one, nor can others in most containers; the pages are our own
     "--disable-gpu",
     "--disable-quic",
     "--disable-dev-shm-usage",
@@ -61,7 +61,7 @@ def started(profile: Path, width_px: int = 1280, height_px: int = 900) -> Iterat
     with warnings.catch_warnings(category=DeprecationWarning, action="ignore"):  # Chrome() takes no newer way yet
         options.ignore_local_proxy_environment_variables()
     arguments = [*_QUIET, f"--user-data-dir={profile}", f"--window-size={width_px},{height_px}", "about:blank"]
-    for argument in [*arguments, *(["--no-sandbox"] if os.geteuid() == 0 else [])]:
+    for argument in arguments:
         options.add_argument(argument)
     driver = webdriver.Chrome(options, Service(str(DRIVER)))  # a path given: selenium looks for no driver to download
     try:

@@ -11,7 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from featurizers.phonemizer import GRUUT
+
 NUM_WORDS = 4000  # of large-v3's 50,000
+LANGUAGES = tuple(GRUUT)
+"""That it may hear, of large-v3's hundred: a processor's rounding decides between them, and all can be pronounced."""
 NUM_MELS = 128
 WIDTH = 32
 NUM_HEADS = 2
@@ -70,7 +74,7 @@ def _write_model(folder: Path, tokens: list[str]) -> None:
     ids = {token: index for index, token in enumerate(tokens)}
     spec.config.suppress_ids = []
     spec.config.suppress_ids_begin = [ids["<|endoftext|>"]]
-    spec.config.lang_ids = list(range(ids["<|startoftranscript|>"] + 1, ids["<|translate|>"]))
+    spec.config.lang_ids = [ids[f"<|{language}|>"] for language in LANGUAGES]
     spec.config.alignment_heads = [(0, head) for head in range(NUM_HEADS)]
     spec.register_vocabulary(tokens)
     spec.validate()
