@@ -50,8 +50,8 @@ def retrieval(similarity: Floats, labels: Sequence[str]) -> tuple[float, float]:
     """Share of queries whose nearest other has their label, and mean average precision; queries have such an other."""
     first, precisions = [], []
     for query, label in enumerate(labels):
-        others = [other for other in np.argsort(-similarity[query], kind="stable") if other != query]
-        relevant = np.array([labels[other] == label for other in others])
+        others = [(-similarity[query, other], found == label) for other, found in enumerate(labels) if other != query]
+        relevant = np.array([is_same for _, is_same in sorted(others)])  # what ties counts as the worse order of it
         if relevant.any():
             first.append(relevant[0])
             precisions.append(float((np.cumsum(relevant) / np.arange(1, len(relevant) + 1))[relevant].mean()))
