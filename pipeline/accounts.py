@@ -24,6 +24,7 @@ def standing_failures(
 ) -> list[dict[str, Any]]:
     """The last failure of every track and fragment with these fingerprints, unless a row has come since.
 
+    One of 0 attempts says that there is none any more.
     ``files`` and ``track_ids`` (fragment -> tracks with a row) may be handed in where they are known already.
     """
     latest: dict[tuple[Key, str], dict[str, Any]] = {}
@@ -42,6 +43,8 @@ def _key(row: Mapping[str, Any]) -> Key:
 
 
 def _stands(row: Mapping[str, Any], files: Mapping[str, Mapping[str, Any]], track_ids: set[str]) -> bool:
+    if row["attempts"] == 0:
+        return False
     if row["track_id"] is not None:
         return row["track_id"] not in track_ids
     file = files.get(row["uri"])

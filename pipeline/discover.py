@@ -4,7 +4,7 @@ import fnmatch
 import glob
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -43,6 +43,17 @@ class Discovery:
     """Rows of the sidecar that name no file found, or several."""
     unreadable: list[str] = field(default_factory=list)
     """Folders that could not be listed, as uris."""
+
+    def covers(self) -> Callable[[str], bool]:
+        """Whether what has a uri would have been found: it is below the sources, in folders that could be listed."""
+        roots = [path_of_uri(root).rstrip("/") for root in self.roots]  # uris may begin otherwise than their folder's
+        unlisted = tuple(f"{path_of_uri(folder)}/" for folder in self.unreadable)
+
+        def covers(uri: str) -> bool:
+            path = path_of_uri(uri)
+            return any(path == root or path.startswith(f"{root}/") for root in roots) and not path.startswith(unlisted)
+
+        return covers
 
 
 def discover(sources: Sequence[str], exclude: Sequence[str] = ()) -> Discovery:

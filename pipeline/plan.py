@@ -13,7 +13,6 @@ from pipeline.dataset import Dataset
 from pipeline.discover import Discovery, SourceFile
 from pipeline.items import Task
 from pipeline.recipe import Recipe
-from pipeline.uris import path_of_uri
 
 
 @dataclass(frozen=True)
@@ -156,13 +155,10 @@ def _refreshed(file: SourceFile, row: Mapping[str, Any]) -> Iterator[dict[str, A
 def _gone(discovery: Discovery, state: State) -> Iterator[dict[str, Any]]:
     """Rows of files that were below the sources and are there no more; their tracks keep their rows."""
     found = {file.uri for file in discovery.files}
-    roots = [path_of_uri(root).rstrip("/") for root in discovery.roots]  # uris may begin otherwise than their folder's
-    unlisted = tuple(f"{path_of_uri(folder)}/" for folder in discovery.unreadable)
+    is_covered = discovery.covers()
     for uri, row in state.files.items():
-        path = path_of_uri(uri)
-        below = any(path == root or path.startswith(f"{root}/") for root in roots)
-        listed = not (unlisted and path.startswith(unlisted)) and uri not in discovery.excluded
-        if below and listed and uri not in found and row["missing_since"] is None:
+        passed_over = uri in found or uri in discovery.excluded
+        if row["missing_since"] is None and not passed_over and is_covered(uri):
             now = datetime.now(UTC)
             yield {**row, "missing_since": now, "seen_at": now}
 

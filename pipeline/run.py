@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from featurizers.weights_store import store_location
 from pipeline.commits import Committer
@@ -24,12 +23,12 @@ from pipeline.preflight import check_is_ours, check_room
 from pipeline.progress import Progress, View
 from pipeline.ray_pass import Pool, run_pass, start_ledger
 from pipeline.ray_session import ray_session
-from pipeline.reasons import Reason
 from pipeline.recipe import Recipe
 from pipeline.record import Record
 from pipeline.sidecar import join_sidecar
 from pipeline.storage import Storage
 from pipeline.tally import Tally
+from pipeline.unlisted import folder_failures
 from pipeline.worker import ItemResult, StageSpec
 from schemas.fragments.tracks import TRACKS
 
@@ -106,7 +105,9 @@ class Build:
                     record.close(status, tally)
 
     def _work(self, committer: Committer, tally: Tally, progress: Progress, interruption: Interruption) -> None:
-        committer.add({}, self._unlisted(), self.plan.file_rows)
+        fingerprint = self.options.recipe.fingerprints[TRACKS.name]
+        folders = folder_failures(self.discovery, self.state, fingerprint, self.started_at)
+        committer.add({}, list(folders), self.plan.file_rows)
         if self.plan.tasks:
             self._compute(committer, tally, progress, interruption)
             with interruption.shield():
@@ -170,24 +171,6 @@ class Build:
             options.limits,
             store_location(),
         )
-
-    def _unlisted(self) -> list[dict[str, Any]]:
-        """Failures for folders that could not be listed."""
-        message = "the folder could not be listed; what is in it is not in the dataset"
-        return [
-            {
-                "uri": uri,
-                "track_id": None,
-                "fragment": TRACKS.name,
-                "fingerprint": self.options.recipe.fingerprints[TRACKS.name],
-                "stage": "read",
-                "reason": Reason.UNREADABLE.value,
-                "message": message,
-                "attempts": 1,
-                "failed_at": self.started_at,
-            }
-            for uri in self.discovery.unreadable
-        ]
 
 
 @dataclass(frozen=True)

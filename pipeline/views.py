@@ -177,7 +177,8 @@ def _failures_view(fragments: Sequence[str]) -> str:
         read_since AS (SELECT uri FROM files WHERE track_id IS NOT NULL OR missing_since IS NOT NULL)
         SELECT latest.* FROM latest
         ANTI JOIN come ON latest.fragment = come.fragment AND latest.track_id = come.track_id
-        ANTI JOIN read_since ON latest.track_id IS NULL AND latest.uri = read_since.uri"""
+        ANTI JOIN read_since ON latest.track_id IS NULL AND latest.uri = read_since.uri
+        WHERE latest.attempts IS DISTINCT FROM 0"""
 
 
 def _features_view(columns: dict[str, list[str]]) -> str:

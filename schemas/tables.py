@@ -28,7 +28,7 @@ FAILURES = pa.schema(
         column("stage", pa.string(), doc="What was being done: read, decode or extract."),
         column("reason", pa.string(), doc="Reason code from a closed list."),
         column("message", pa.string(), doc="One sentence for a person."),
-        column("attempts", pa.int32(), doc="How often it was tried."),
+        column("attempts", pa.int32(), doc="How often it was tried; 0: it no longer fails."),
         column("failed_at", TIMESTAMP, doc="When this row was written."),
     ]
 )

@@ -162,7 +162,10 @@ def run_unreadable(tmp_path: Path, prefix: list[str]) -> None:
     assert done.stdout.strip() == "unreadable", done.stderr
 
 
-def test_a_folder_that_cannot_be_listed_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_folder_that_cannot_be_listed_is_a_failure_while_that_lasts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_gone: bool
+) -> None:
     write_tone(tmp_path / "music/open/a.wav")
     closed = tmp_path / "music/closed"
     closed.mkdir()
@@ -177,6 +180,14 @@ def test_a_folder_that_cannot_be_listed_is_a_failure(tmp_path: Path, monkeypatch
     inline_build(tmp_path / "music", tmp_path / "dataset", write_recipe(tmp_path))
     [(_, uri, fragment, reason)] = dump(tmp_path / "dataset")["failures"]
     assert (uri, fragment, reason) == (str(closed), "tracks", "unreadable")
+    inline_build(tmp_path / "music/open", tmp_path / "dataset", write_recipe(tmp_path))
+    assert len(dump(tmp_path / "dataset")["failures"]) == 1, "nobody looked there"
+    monkeypatch.undo()
+    without_ray(monkeypatch)
+    if is_gone:
+        closed.rmdir()
+    inline_build(tmp_path / "music", tmp_path / "dataset", write_recipe(tmp_path))
+    assert dump(tmp_path / "dataset")["failures"] == []
 
 
 DISK_FULL = """

@@ -323,7 +323,9 @@ def _shard(path: str) -> Any:
 URIS = ("/a", "/b")
 EVENTS = st.lists(
     st.one_of(
-        st.tuples(st.just("failure"), st.sampled_from([None, 0, 1]), st.sampled_from(URIS), st.booleans()),
+        st.tuples(
+            st.sampled_from(["failure", "over"]), st.sampled_from([None, 0, 1]), st.sampled_from(URIS), st.booleans()
+        ),
         st.tuples(st.just("file"), st.sampled_from([None, 0, 1]), st.sampled_from(URIS), st.booleans()),
     ),
     max_size=8,
@@ -340,10 +342,11 @@ def test_standing_failures_are_the_same_in_sql_and_in_planning(
     failures, files = [], []
     for kind, number, uri, flag in events:
         identity = None if number is None else track_id(number)
-        if kind == "failure":
+        if kind in ("failure", "over"):
             fragment = "tracks" if identity is None else "level"
             print_ = PRINTS[fragment] if flag else fingerprint("older")
-            failures.append(fake.failure_row(identity, uri, fragment, print_))
+            attempts = {"attempts": 0} if kind == "over" else {}
+            failures.append(fake.failure_row(identity, uri, fragment, print_) | attempts)
         else:
             files.append(fake.file_row(uri, identity, missing=flag))
     if failures:
