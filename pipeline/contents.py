@@ -1,6 +1,6 @@
 """Which shards a reader sees: those of the current fingerprints, or those that a snapshot pins."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from pipeline.dataset import Dataset
@@ -26,10 +26,11 @@ class Contents:
         return self.tables[table]
 
 
-def current_contents(dataset: Dataset) -> Contents:
-    """What readers see now."""
+def current_contents(dataset: Dataset, only: Collection[str] | None = None) -> Contents:
+    """What readers see now, of all fragments or of some."""
     current = dataset.current()
-    names = sorted(current, key=lambda name: name != TRACKS.name)  # the others stay in the order of their recipe
+    asked = [name for name in current if only is None or name in only]
+    names = sorted(asked, key=lambda name: name != TRACKS.name)  # the others stay in the order of their recipe
     fragments = {name: dataset.shards(name, current[name]) for name in names}
     around = {name: dataset.system_table(name).live() for name in TABLES}
     return Contents({name: current[name] for name in names}, fragments | around)

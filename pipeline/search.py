@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from featurizers.audio import MIX, Sound
 from featurizers.featurizer import Featurizer, Inputs
-from pipeline.contents import Contents
+from pipeline.contents import current_contents
 from pipeline.dataset import Dataset
 from pipeline.decode import decode
 from pipeline.errors import BadArgumentError
@@ -22,7 +22,6 @@ from pipeline.vectors import Floats, Vectors, open_vectors, unit
 from pipeline.views import open_views
 from schemas.fragment import TRACK_ID
 from schemas.fragments.tracks import TRACKS
-from schemas.tables import TABLES
 
 MAX_DURATION_S = 1800.0
 _TOLD = (TRACK_ID, "title", "artist", "duration_s", "uri")
@@ -137,13 +136,9 @@ def described(dataset: Dataset, found: list[tuple[str, float]]) -> list[dict[str
 
 def _facts(dataset: Dataset, track_ids: list[str]) -> dict[str, dict[str, Any]]:
     """Track -> what is told of it, of these tracks only."""
-    fingerprint = dataset.current().get(TRACKS.name)
-    if fingerprint is None:
+    contents = current_contents(dataset, {TRACKS.name})
+    if not contents.fingerprints:
         return {}
-    shards = {TRACKS.name: dataset.shards(TRACKS.name, fingerprint)}
-    contents = Contents(
-        {TRACKS.name: fingerprint}, shards | {name: dataset.system_table(name).live() for name in TABLES}
-    )
     of_these = f"(SELECT *, uris[1] AS uri FROM tracks WHERE list_contains($1, {TRACK_ID}))"
     with open_views(dataset.storage, contents) as connection:
         rows = connection.sql(f"SELECT {', '.join(_TOLD)} FROM {of_these}", params=[track_ids])

@@ -12,9 +12,12 @@ from hypothesis import settings
 from cluster import Cluster
 from fakes import Fake
 from featurizers.weights_store import LOCATION, Store
+from harness import write_recipe
 from jobs.demo.songs import short_song
 from jobs.demo.write import render_songs
+from jobs.named_recipes import load_recipe
 from jobs.pictures.report import dataset_card
+from pipeline.recipe import Recipe
 from report_data import write_report_data
 
 if TYPE_CHECKING:
@@ -47,6 +50,18 @@ def tiny_store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def reported(tmp_path_factory: pytest.TempPathFactory) -> Fake:
     """A dataset with what a report may find in one; tests that change it change a copy."""
     return write_report_data(tmp_path_factory.mktemp("reported") / "data <b>set")
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Fake:
+    """A dataset without rows."""
+    return Fake(tmp_path / "dataset")
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Recipe:
+    """The stub recipe."""
+    return load_recipe(str(write_recipe(tmp_path)))
 
 
 @pytest.fixture(scope="session")

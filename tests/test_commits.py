@@ -8,22 +8,10 @@ import pytest
 from deltalake import DeltaTable
 
 from fakes import Fake, track_id
-from harness import write_recipe
-from jobs.named_recipes import load_recipe
 from pipeline.commits import Committer
 from pipeline.delta import Shard, Table
 from pipeline.recipe import Recipe
 from pipeline.shards import write_rows
-
-
-@pytest.fixture
-def fake(tmp_path: Path) -> Fake:
-    return Fake(tmp_path / "dataset")
-
-
-@pytest.fixture
-def recipe(tmp_path: Path) -> Recipe:
-    return load_recipe(str(write_recipe(tmp_path)))
 
 
 def committer(fake: Fake, recipe: Recipe) -> Committer:

@@ -86,14 +86,18 @@ def test_other_weights_are_another_dataset_and_search_says_so(
     assert "the dataset was embedded with clap-music-audioset@" in capsys.readouterr().err
 
 
+def built_on(built: Any, tmp_path: Path, recipe: str) -> dict[str, Any]:
+    """The report of a build of the same music onto a copy of the dataset."""
+    folder, _, _ = built
+    shutil.copytree(folder / "dataset", tmp_path / "dataset")
+    (tmp_path / "recipe.yaml").write_text(recipe)
+    return inline_build(folder / "music", tmp_path / "dataset", tmp_path / "recipe.yaml").report()
+
+
 def test_a_language_that_nobody_can_pronounce_costs_the_phonemes_alone(
     built: Any, tmp_path: Path, tiny_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, _, _ = built
-    shutil.copytree(folder / "dataset", tmp_path / "dataset")
-    recipe = tmp_path / "recipe.yaml"
-    recipe.write_text("fragments: {stems: {}, lyrics: {language: oc}, phonemes: {}}\n")
-    report = inline_build(folder / "music", tmp_path / "dataset", recipe).report()
+    report = built_on(built, tmp_path, "fragments: {stems: {}, lyrics: {language: oc}, phonemes: {}}\n")
     counts = {name: (found["rows"], found["new"], found["failed"]) for name, found in report["fragments"].items()}
     assert counts["stems"] == (NUM_SONGS, 0, 0)
     assert counts["lyrics"] == (NUM_SONGS, NUM_SONGS, 0)
@@ -107,12 +111,8 @@ def test_a_language_that_nobody_can_pronounce_costs_the_phonemes_alone(
 def test_a_setting_of_one_fragment_recomputes_it_and_its_readers_alone(
     built: Any, tmp_path: Path, tiny_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, _, _ = built
-    shutil.copytree(folder / "dataset", tmp_path / "dataset")
-    recipe = tmp_path / "recipe.yaml"
     full = "".join(f"  {name}: {{}}\n" for name in load_recipe("full").by_fragment if name != "lyrics")
-    recipe.write_text(f"fragments:\n{full}  lyrics: {{beam_size: 2}}\n")
-    report = inline_build(folder / "music", tmp_path / "dataset", recipe).report()
+    report = built_on(built, tmp_path, f"fragments:\n{full}  lyrics: {{beam_size: 2}}\n")
     recomputed = {name for name, counts in report["fragments"].items() if counts["new"]}
     assert recomputed == {"lyrics", "phonemes", "structure", "theory", "prompt", "clap_text"}
     assert report["decodes"] == NUM_SONGS  # for structure, which hears the mix

@@ -2,14 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fakes import Fake, fingerprint, track_id
-from harness import write_recipe
-from jobs.named_recipes import load_recipe
 from pipeline.cost import Costs
 from pipeline.discover import Discovery, SourceFile
 from pipeline.plan import Plan, State, Wishes, ledger_done, make_plan
@@ -17,16 +14,6 @@ from pipeline.recipe import Recipe
 
 NAMES = ("tracks", "power", "decibels", "peaks")
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-@pytest.fixture
-def fake(tmp_path: Path) -> Fake:
-    return Fake(tmp_path / "dataset")
-
-
-@pytest.fixture
-def recipe(tmp_path: Path) -> Recipe:
-    return load_recipe(str(write_recipe(tmp_path)))
 
 
 def give(fake: Fake, recipe: Recipe, number: int, names: Sequence[str] = NAMES) -> SourceFile:
