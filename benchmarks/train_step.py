@@ -11,15 +11,10 @@ import json
 import math
 import sys
 import tempfile
-import time
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice, product
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import pyarrow as pa
 
 ROOT = Path(__file__).parent.parent
 SIZES = {
@@ -77,46 +72,6 @@ class Case:
         return preset_of(preset, [*settings, *STEADY, *given])
 
 
-def payload_of(task: Any) -> Any:
-    """What a pack for the task holds."""
-    from training.pack_format import Payload
-
-    if task.payload == "mel":
-        shape = (1, task.spec.num_bins, task.window_frames)
-        return Payload("mel", "<f2", shape, task.spec.frames_a_second, task.spec.to_dict())
-    if task.payload == "latents":
-        return Payload("latents", "<f2", task.latent_shape, 12.5, {"encoder": "none"})
-    spec = {"codec": "encodec-32khz", "codebook_size": task.codebook_size}
-    return Payload("tokens", "<u2", (task.codebooks, task.window_frames), task.frames_a_s, spec)
-
-
-def write_pack(folder: Path, payload: Any, windows: int) -> None:
-    """Write windows of noise of which only a prompt is known."""
-    from jobs.packing.shards import sha256, write_table
-    from training.pack_format import Shard, group_sizes, shard_schema
-
-    random = np.random.default_rng(0)
-    is_tokens = payload.name == "tokens"
-    arrays = (
-        random.integers(0, payload.spec["codebook_size"], payload.shape).astype(payload.dtype)
-        if is_tokens
-        else random.normal(size=payload.shape).astype(payload.dtype)
-        for _ in range(windows)
-    )
-    rows = [
-        {"track_id": str(n), "prompt": f"Song number {n}.", payload.name: array.tobytes()}
-        for n, array in enumerate(arrays)
-    ]
-    file = folder / "train-00000.parquet"
-    write_table(file, pa.Table.from_pylist(rows, shard_schema(payload.name)), payload.name, group_sizes(windows, 1))
-    shard = vars(Shard(file.name, windows, 1, file.stat().st_size, sha256(file)))
-    document = {"format": 1, "task": "", "payload": vars(payload), "window_s": payload.shape[-1] / payload.rate_hz}
-    statistics = None if is_tokens else {"mean": 0.0, "std": 1.0}
-    splits = {"train": {"windows": windows, "shards": [shard]}, "valid": {"windows": 0, "shards": []}}
-    document |= {"splits": splits, "statistics": statistics}
-    (folder / "pack.json").write_text(json.dumps(document))
-
-
 class Figures:
     """In place of a logbook: keeps what the loop writes."""
 
@@ -140,44 +95,10 @@ def ours(preset: Any, stream: Any, device: str) -> list[dict[str, Any]]:
     return list(figures.kept)
 
 
-def plain(preset: Any, batches: list[Any], device: str) -> list[dict[str, Any]]:
-    """What one writes by hand, and the same figures."""
-    import torch
-
-    from training.draws import Draws
-    from training.meters import synchronize
-
-    looping, optimizing = preset.looping, preset.optimizing
-    torch.manual_seed(looping.seed)
-    module, encode = preset.task.build().to(device), preset.task.load_encoders(device)
-    [turn] = preset.task.turns()
-    if looping.compile:
-        for block in preset.task.blocks(module):
-            block.compile()
-    optimizer = torch.optim.AdamW(
-        module.parameters(), optimizing.learning_rate, optimizing.betas, weight_decay=optimizing.weight_decay
-    )
-    is_bf16 = looping.precision == "bf16"
-    kept = []
-    for _ in range(2):
-        synchronize(device)
-        started_s = time.perf_counter()
-        for batch in islice(batches, len(kept) * looping.log_every, (len(kept) + 1) * looping.log_every):
-            part = encode(batch.to(device))
-            with torch.autocast(device, torch.bfloat16) if is_bf16 else nullcontext():
-                loss = turn.losses(module, part, Draws(looping.seed, part.positions))["total"].mean()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(module.parameters(), optimizing.clip_norm)
-            optimizer.step()
-            optimizer.zero_grad()
-        total = float(loss.detach())
-        elapsed_s = time.perf_counter() - started_s
-        kept.append({f"{turn.name}/total": total, "windows_a_s": looping.log_every * looping.batch_windows / elapsed_s})
-    return kept
-
-
 def measured(case: Case) -> dict[str, Any]:
     """A row of the table. Stops the program if the two loops do not learn alike."""
+    from benchmarks.noise_pack import payload_of, write_pack
+    from benchmarks.plain_loop import plain
     from training.fit import fitted
     from training.meters import matrix_flops_a_s
     from training.pack import Pack

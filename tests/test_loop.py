@@ -14,6 +14,7 @@ from training.checkpoint import Checkpoints, read_manifest
 from training.config import changed
 from training.errors import DivergedError
 from training.logbook import Logbook, read_metrics
+from training.learner import Learner
 from training.loop import Loop
 from training.workers import Workers
 from training_worker import PRESET, worker_processes
@@ -116,7 +117,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_track(tmp_path: P
 def test_a_gradient_that_is_not_finite_names_the_tracks_of_its_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Loop, "_clipped", lambda *_: torch.tensor(torch.inf))
+    monkeypatch.setattr(Learner, "_clipped", lambda *_: torch.tensor(torch.inf))
     with pytest.raises(DivergedError, match=r"^the gradient of tracks track0, .*track7 is not finite in step 1"):
         run(tmp_path, "looping.steps=20")
 

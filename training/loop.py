@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -16,15 +16,13 @@ from torch import Tensor, nn
 from training.batch import Batch
 from training.checkpoint import Checkpoints, State, load, load_weights
 from training.config import Preset
-from training.draws import Draws
 from training.ema import Average, parameters_of
-from training.errors import DivergedError, SettingError
+from training.errors import SettingError
+from training.learner import Learner
 from training.listening import Listener, whole
 from training.logbook import Entries, Logbook
 from training.meters import Meter, matrix_flops_a_s, peak_memory_gib, synchronize
-from training.parallel import Step, prepared, sharing
 from training.saving import Saver
-from training.schedule import rate_at
 from training.validation import validation_losses
 from training.workers import Workers
 
@@ -60,11 +58,9 @@ class Loop:
         self._module = task.build().to(self.workers.device)
         if self.init_from is not None and self.checkpoints.latest() is None:  # it may be gone by then
             load_weights(Path(self.init_from), self._module)
-        self._turns = task.turns()
-        self._steps = prepared(self._module, self.preset, self.workers)
+        self._learner = Learner(self._module, self.preset, self.workers)
         decay = self.preset.optimizing.ema_decay
         self._average = Average(self._module, decay) if decay > 0 else None  # of the shards, where there are any
-        self._optimizers = [self._optimizer(turn.parameters(self._module)) for turn in self._turns]
         self._encode = task.load_encoders(self.workers.device)
         self._meter = Meter()
         self._saver = Saver(self.checkpoints, self.workers)
@@ -125,86 +121,22 @@ class Loop:
 
     @property
     def _state(self) -> State:
-        return State(self._module, self._optimizers, self._average, self.workers)
-
-    def _optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-        optimizing = self.preset.optimizing
-        return torch.optim.AdamW(
-            parameters,
-            lr=optimizing.learning_rate,
-            betas=optimizing.betas,
-            weight_decay=optimizing.weight_decay,
-            fused=True,
-        )
+        return State(self._module, self._learner.optimizers, self._average, self.workers)
 
     def _train(self, parts: Sequence[Batch]) -> dict[str, Tensor]:
-        """Take one step of every turn over this worker's share of a batch; return its figures, means over windows."""
-        figures: dict[str, Tensor] = {}
-        parts = [self._encode(part.to(self.workers.device)) for part in parts]
-        rate = rate_at(self.step, self.preset.looping.steps, self.preset.optimizing)
-        for turn, optimizer, step in zip(self._turns, self._optimizers, self._steps, strict=True):
-            losses = self._gradients(step, parts)
-            norm = self._clipped(step)
-            self._check(turn.name, losses, norm, parts)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            figures |= {f"{turn.name}/{name}": value for name, value in losses.items()} | {
-                f"{turn.name}/gradient_norm": norm
-            }
+        """Take one step over this worker's share of a batch; return its figures."""
+        figures = self._learner.learn(self.step, [self._encode(part.to(self.workers.device)) for part in parts])
         if self._average is not None:
             self._average.update(self._module, self.step)
         self._meter.windows += self.preset.looping.batch_windows
         return figures
 
-    def _gradients(self, step: Step, parts: Sequence[Batch]) -> dict[str, Tensor]:
-        """Accumulate the gradients of a turn, and return its losses: name -> this worker's ``(windows,)``."""
-        num_windows = sum(part.size for part in parts)
-        step.choose()
-        found: dict[str, list[Tensor]] = {}
-        for number, part in enumerate(parts):
-            with sharing(step, number == len(parts) - 1), self._autocast():
-                losses = step(part, Draws(self.preset.looping.seed, part.positions))
-                (losses["total"].sum() / num_windows).backward()  # type: ignore[no-untyped-call]
-            for name, value in losses.items():
-                found.setdefault(name, []).append(value.detach().float())
-        return {name: torch.cat(values) for name, values in found.items()}
-
-    def _clipped(self, step: Step) -> Tensor:
-        norm = nn.utils.clip_grad_norm_(step.chosen, self.preset.optimizing.clip_norm)
-        return norm.full_tensor() if hasattr(norm, "full_tensor") else norm  # of all shards
-
-    def _check(self, turn: str, losses: dict[str, Tensor], norm: Tensor, parts: Sequence[Batch]) -> None:
-        """Stop everywhere if a loss or the gradient of any worker is not finite."""
-        bad = ~losses["total"].isfinite()
-        if self.workers.mean((bad.any() | ~norm.isfinite()).float()) == 0:
-            return
-        names = [track_id for part in parts for track_id in part.track_ids]
-        found = self._gathered([name for name, is_bad in zip(names, bad.tolist(), strict=True) if is_bad])
-        what = f"the loss of tracks {found}" if found else f"the gradient of tracks {self._gathered(names)}"
-        raise DivergedError(
-            f"{what} is not finite in step {self.step + 1} ({turn}): lower optimizing.learning_rate, or look at those"
-            " tracks; the last checkpoint is whole"
-        )
-
-    def _gathered(self, names: list[str]) -> str:
-        """Those of all workers."""
-        everybody = self.workers.gathered(names)
-        return ", ".join(sorted({name for some in everybody for name in some}))  # type: ignore[attr-defined]
-
-    def _autocast(self) -> Any:
-        if self.preset.looping.precision == "fp32":
-            return nullcontext()
-        return torch.autocast(torch.device(self.workers.device).type, torch.bfloat16)
-
     def _log(self, losses: dict[str, Tensor]) -> None:
         synchronize(self.workers.device)
         means = {name: float(self.workers.mean(value.float().mean())) for name, value in losses.items()}
         speed = self._meter.read(self.preset.task, self._matrix_flops, self.workers.size)
-        rate = rate_at(self.step - 1, self.preset.looping.steps, self.preset.optimizing)
-        memory = {"memory_gib": peak_memory_gib(self.workers.device), "learning_rate": rate}
-        self._write({**means, **speed, **memory})
+        memory_gib = peak_memory_gib(self.workers.device)
+        self._write({**means, **speed, "memory_gib": memory_gib, "learning_rate": self._learner.rate(self.step - 1)})
 
     def _write(self, entries: Entries) -> None:
         if self.logbook is not None:
@@ -218,10 +150,10 @@ class Loop:
             return
         self._module.eval()
         averaged = self._average.in_place_of(self._module) if self._average is not None else nullcontext()
-        with averaged, self._autocast():
-            means = validation_losses(some, self._steps, self._encode, self.workers)
+        with averaged, self._learner.autocast():
+            means = validation_losses(some, self._learner.steps, self._encode, self.workers)
         self._module.train()
-        self.validation_loss = means[f"validation/{self._turns[0].name}/total"]
+        self.validation_loss = means[f"validation/{self._learner.steps[0].turn.name}/total"]
         self._write(means)
 
     def _valid_batches(self) -> Iterator[list[Batch]] | None:
