@@ -24,7 +24,7 @@ def plain(preset: Any, batches: list[Any], device: str) -> list[dict[str, Any]]:
         module.parameters(), optimizing.learning_rate, optimizing.betas, weight_decay=optimizing.weight_decay
     )
     is_bf16 = looping.precision == "bf16"
-    kept = []
+    kept: list[dict[str, Any]] = []
     for _ in range(2):
         synchronize(device)
         started_s = time.perf_counter()

@@ -33,7 +33,7 @@ def write_tracks(folder: Path, count: int) -> None:
             file.writeframes(struct.pack("<64h", *(index >> (bit % 17) & 1 for bit in range(64))))
 
 
-def muze(*words: object) -> tuple[dict[str, Any], float]:
+def muze(*words: object) -> tuple[Any, float]:
     """Run a muze command; return its JSON and its wall time."""
     env = {
         **os.environ,

@@ -9,7 +9,7 @@ from benchmarks.scoring.document import Calibration, Report
 from benchmarks.scoring.features import FEATURES
 from benchmarks.scoring.measure import Score
 from benchmarks.scoring.ours import why_missing
-from benchmarks.scoring.piece import ANNOTATED, CORPORA, Span
+from benchmarks.scoring.piece import ALL, ANNOTATED, CORPORA, RENDERED, Span
 from benchmarks.scoring.reliability import CONFIDENCES, bins, calibration_error, judge
 from benchmarks.scoring.summary import Mean, mean, summarise
 
@@ -58,6 +58,15 @@ def test_lines_stand_by_metric_and_corpus_and_a_figure_of_all_files_counts_them(
     lines = summarise(together)
     assert [(line.metric, line.corpus) for line in lines] == [(m, corpus) for m in ("b", "a") for corpus in CORPORA]
     assert {line.num_files for line in lines} == {7}
+
+
+def test_a_metric_of_several_corpora_has_a_line_of_all_its_files_first() -> None:
+    rendered = [score._replace(corpus=RENDERED) for score in figures("m", muze=[0.9, 0.8, 0.7], one=[0.1, 0.2, 0.3])]
+    renamed = [score._replace(piece=f"song {score.piece}") for score in rendered]
+    lines = summarise([*figures("m", muze=[0.2], one=[0.6]), *renamed])
+    assert [(line.corpus, line.num_files) for line in lines] == [(ALL, 4), (ANNOTATED, 1), (RENDERED, 3)]
+    assert [line.means["muze"].value for line in lines] == pytest.approx([0.65, 0.2, 0.8])
+    assert [line.is_worse for line in lines] == [False, True, False]
 
 
 def test_an_interval_needs_five_files_and_holds_the_mean() -> None:
@@ -144,6 +153,19 @@ def test_the_document_holds_what_was_scored_and_what_was_not() -> None:
     assert text.count("- Y: x.") == 1
     assert "a | fact" in text
     assert "librosa directly" not in text, "a library without figures"
+    assert "Of 1 metrics that a library has too" in text
+    assert (
+        "in the mean over all files, in tempo Acc1; of the others, in the mean over one kind of audio, in none." in text
+    )
+
+
+def test_the_document_names_what_is_worse_on_one_kind_of_audio_only() -> None:
+    tempo = next(feature for feature in FEATURES if feature.title == "Tempo")
+    better = [score._replace(corpus=RENDERED, piece="song") for score in figures("m", muze=[1], madmom=[0])]
+    scores = [score._replace(feature="Tempo") for score in (*figures("m", muze=[0.2], madmom=[0.6]), *better)]
+    text = Report([], [tempo], scores, [], {}, []).markdown()
+    assert "in none; of the others, in the mean over one kind of audio, in m (annotated recordings, 1 file)." in text
+    assert "| m | all audio | 2 | 0.600 | 0.300 | better by 0.300 |" in text
 
 
 def test_what_is_not_measured_names_the_weights_it_needs() -> None:

@@ -70,7 +70,8 @@ def folder(tmp_path: Path) -> Path:
     write(notes / "chords/one.full_vocab.csv", "start_s,end_s,chord", "0,1,B:dim7/C")
     write(notes / "f0/one.S.csv", "time_s,f0_hz", "0,220", "0.01,0")
     write(notes / "f0/one.A.csv", "time_s,f0_hz", "0,110")
-    write(notes / "phonemes/one.csv", "start_s,end_s,phoneme,score_note", "0,0.1,pau,", "0.1,0.2,a,A4")
+    sung = ("0,0.1,pau,", "0.1,0.2,a,A4", "0.2,0.3,cl,A4", "0.3,0.4,S,A4", "0.4,0.5,m,A3")
+    write(notes / "phonemes/one.csv", "start_s,end_s,phoneme,score_note", *sung)
     write(notes / "vibrato/one.csv", "start_s,end_s,labels_ko,labels_en,is_vibrato", "0,1,,vibrato,1", "1,2,,,0")
     write(notes / "segments/one.csv", "start_s,end_s,label", "0,4,A", "4,8,B")
     write(notes / "tempo.csv", "id,bpm,meter,how_known", "one,120,,metronome")
@@ -88,10 +89,21 @@ def test_a_folder_is_read_with_all_that_is_known(folder: Path) -> None:
     assert known["downbeats_s"] == [0.5, 2.5, 4.5, 6.5]
     assert known["chords"] == [Span(0, 1, "B:dim7")], "a note in the bass is not Harte syntax"
     assert known["f0_parts"] == [Contour([0], [110]), Contour([0, 0.01], [220, 0])]
-    assert known["score_f0"].f0_hz[5:20:10] == [0, pytest.approx(440)]
+    assert known["f0"].times_s[5:50:10] == pytest.approx([0.05, 0.15, 0.25, 0.35, 0.45])
+    assert known["f0"].f0_hz[5:50:10] == pytest.approx([0, 440, 0, 0, 220]), "no voice in a stop and a sibilant"
     assert known["vibrato"] == [Span(0, 1, "yes"), Span(1, 2, "no")]
     assert (known["tempi_bpm"], known["note_midi"], known["speaker"]) == ([120], 58, "X1")
     assert "key" not in known, "a key of no single mode is no key to score"
+
+
+@pytest.mark.parametrize(("human", "expected"), [("0,110", [110]), ("", [0, 440])])
+def test_written_notes_are_the_truth_of_a_voice_only_where_nobody_measured_it(
+    folder: Path, human: str, expected: list[float]
+) -> None:
+    write(folder / "annotations/score_f0/one.csv", "time_s,f0_hz", "0.05,440", "0.15,440")
+    if human:
+        write(folder / "annotations/f0/one.csv", "time_s,f0_hz", human)
+    assert read_folder(folder)[0].truth["f0"].f0_hz == expected
 
 
 def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.scoring.line import score_f0, score_note, score_parts, score_vibrato, score_written
+from benchmarks.scoring.line import score_f0, score_note, score_parts, score_vibrato
 from benchmarks.scoring.piece import Contour, Found, Span
 from benchmarks.scoring.text import score_phonemes, score_words
 from benchmarks.scoring.voices import equal_error_rate, score_voices
@@ -22,6 +22,9 @@ def sung(f0_hz: float, duration_s: float = 2.0) -> Found:
     return {"f0_hz": tone(f0_hz, duration_s).f0_hz, "f0_hop_s": HOP_S}
 
 
+LEVEL_RPA = "RPA, vibrato averaged out"
+
+
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
@@ -35,12 +38,13 @@ def sung(f0_hz: float, duration_s: float = 2.0) -> Found:
 def test_f0_of_a_tone_that_ends_half_way(found: Found, expected: dict[str, float]) -> None:
     times_s, f0_hz = tone(220, 4)
     scores = score_f0({"f0": Contour(times_s, [hz if t < 2 else 0.0 for t, hz in zip(times_s, f0_hz, strict=True)])}, found)  # fmt: skip # noqa: E501
+    expected = {**expected, LEVEL_RPA: expected["RPA"]}
     assert scores == pytest.approx({f"F0 {name}": value for name, value in expected.items()}, abs=0.01)
 
 
 def test_a_pitch_given_for_an_unvoiced_frame_counts_for_pitch_but_not_for_voicing() -> None:
     guessed = {"f0_hz": [np.nan] * 200, "f0_unvoiced_hz": [220.0] * 200, "f0_hop_s": HOP_S}
-    expected = {"RPA": 1, "RCA": 1, "VR": 0, "VFA": 0, "OA": 0, "right where voiced": 0}
+    expected = {"RPA": 1, "RCA": 1, "VR": 0, "VFA": 0, "OA": 0, "right where voiced": 0, LEVEL_RPA: 1}
     assert score_f0({"f0": tone(220)}, guessed) == pytest.approx({f"F0 {name}": v for name, v in expected.items()})
 
 
@@ -69,12 +73,19 @@ def test_a_written_note_is_level_and_the_sung_one_is_once_vibrato_is_averaged_ou
     wavering = 220 * 2 ** (100 / 1200 * np.sin(2 * np.pi * 6 * time_s))
     pause = np.where(np.abs(time_s - 2) < 0.3, np.nan, wavering)
     guess = np.where(np.isnan(pause), 300.0, np.nan)
-    scores = score_written({"score_f0": tone(220, 4)}, {"f0_hz": pause, "f0_unvoiced_hz": guess, "f0_hop_s": HOP_S})
+    scores = score_f0({"f0": tone(220, 4)}, {"f0_hz": pause, "f0_unvoiced_hz": guess, "f0_hop_s": HOP_S})
     within = 0.85 * 2 / np.pi * np.arcsin(0.5)  # of the period, a sine is this long below half its height
-    expected = {"RPA": within, "RCA": within, "RPA, vibrato averaged out": 0.85}
-    assert scores == pytest.approx({f"F0 of the score {name}": value for name, value in expected.items()}, abs=0.03)
-    silent = score_written({"score_f0": tone(220, 4)}, {"f0_hz": None, "f0_hop_s": None})
-    assert set(silent.values()) == {0}
+    expected = {"RPA": within, "RCA": within, LEVEL_RPA: 0.85}
+    assert {name: scores[f"F0 {name}"] for name in expected} == pytest.approx(expected, abs=0.03)
+
+
+def test_a_truth_that_wavers_is_levelled_as_what_is_found_is() -> None:
+    time_s = np.arange(0, 4, HOP_S)
+    wavering = 220 * 2 ** (100 / 1200 * np.sin(2 * np.pi * 6 * time_s))
+    truth = Contour(time_s.tolist(), np.where(time_s < 2, wavering, 0.0).tolist())
+    assert score_f0({"f0": truth}, sung(220))["F0 RPA"] == pytest.approx(1 / 3, abs=0.03)
+    assert score_f0({"f0": truth}, sung(220))[f"F0 {LEVEL_RPA}"] == pytest.approx(1, abs=0.03)
+    assert score_f0({"f0": truth}, sung(247))[f"F0 {LEVEL_RPA}"] == 0, "two semitones off"
 
 
 def test_vibrato_is_looked_for_in_every_annotated_span() -> None:

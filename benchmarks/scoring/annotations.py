@@ -20,6 +20,8 @@ NOTE = re.compile(r"([A-G])(#|b)?(-?\d)")
 _KEY = re.compile(r"[A-G][#b]? (major|minor)")
 _NOTE_IN_BASS = re.compile(r"/[A-G][#b]*$")  # Harte has degrees there; neither vocabulary looks at it
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+VOICELESS = re.compile("(pau|sil|sp|br|cl|p|py|t|ty|ts|k|ky|s|sh|ch|f|fy|h|hy|hh|th)", re.IGNORECASE)
+"""Silence and voiceless consonants, as Japanese singing voice labels and ARPAbet write them."""
 
 
 def read_folder(folder: Path) -> list[Piece]:
@@ -49,7 +51,6 @@ def _from_files(folder: Path, name: str) -> Truth:
 
     beats, notes, phonemes = lines("beats"), lines("notes"), lines("phonemes")
     downbeats = [line for line in beats if line["beat_in_bar"] == "1"] or lines("measures")
-    score = lines("score_f0")
     parts = [_contour(read_csv(path)) for path in sorted((folder / "f0").glob(f"{name}.*.csv"))]
     found = {
         "beats_s": times_s(beats),
@@ -63,9 +64,8 @@ def _from_files(folder: Path, name: str) -> Truth:
         "vibrato": [_vibrato(line) for line in lines("vibrato")],
         "words": spans(lines("lyrics_words"), "word"),
         "phonemes": spans(phonemes, "phoneme"),
-        "f0": _contour(lines("f0")),
+        "f0": _contour(lines("f0")) or _sung_score(_contour(lines("score_f0")), phonemes),
         "f0_parts": parts,
-        "score_f0": _contour(score) or _sung_score(phonemes),
     }
     return {kind: value for kind, value in found.items() if value}
 
@@ -117,8 +117,19 @@ def _vibrato(line: dict[str, str]) -> Span:
     return Span(float(line["start_s"]), float(line["end_s"]), "yes" if has_vibrato else "no")
 
 
-def _sung_score(phonemes: Lines) -> Contour | None:
-    """The written notes of phonemes that say which they are sung on, every 10 ms."""
+def _sung_score(score: Contour | None, phonemes: Lines) -> Contour | None:
+    """The written notes, every 10 ms where phonemes name them, silent where a phoneme has no voice."""
+    score = score or _notes_of(phonemes)
+    if score is None:
+        return None
+    silent = [span for span in spans(phonemes, "phoneme") if VOICELESS.fullmatch(span.label)]
+    sung = zip(score.times_s, score.f0_hz, strict=True)
+    f0_hz = [0.0 if any(start <= t < end for start, end, _ in silent) else hz for t, hz in sung]
+    return Contour(score.times_s, f0_hz)
+
+
+def _notes_of(phonemes: Lines) -> Contour | None:
+    """The notes of phonemes that say on which they are sung."""
     sung = [(float(p["start_s"]), float(p["end_s"]), midi_number(p["score_note"])) for p in _with_notes(phonemes)]
     if not sung:
         return None

@@ -12,7 +12,7 @@ READING = """Figures are means over files; a bracket is the 95 % bootstrap inter
 **Few files give wide intervals**: where they overlap, a difference says little about other music. The last column
 compares muze with the best of the direct calls; in bold it is worse. Every library was called in the same run on the
 same files, as its documentation shows. Rendered songs have exact truth and are easy: they show that a feature works,
-annotated recordings how well."""
+annotated recordings how well. The mean over all audio weighs files alike, of which most are rendered."""
 RELIABILITY = """If a confidence is a probability, labels of confidence 0.7 are right 7 times in 10; agreements with a
 second estimator promise an order only. `files` and `s` (seconds) say how much a line rests on."""
 
@@ -40,7 +40,7 @@ class Report:
 
     def markdown(self) -> str:
         measured = {score.feature for score in self.scores}
-        parts = ["# Accuracy", *self.facts, READING]
+        parts = ["# Accuracy", *self.facts, READING, _below([line for f in self.features for line in self._lines(f)])]
         for feature in self.features:
             if feature.title in measured:
                 parts += _section(feature, [score for score in self.scores if score.feature == feature.title])
@@ -51,6 +51,29 @@ class Report:
         if self.left_out:
             parts += ["## Left out", _bullets(_by_reason(self.left_out))]
         return "\n\n".join(parts) + "\n"
+
+    def _lines(self, feature: Feature) -> list[Line]:
+        return summarise(score for score in self.scores if score.feature == feature.title)
+
+
+def _below(lines: Sequence[Line]) -> str:
+    """Where muze is worse than a direct call, all in one place."""
+    comparable = [line for line in lines if line.gain is not None]
+    whole: dict[str, Line] = {}
+    for line in comparable:
+        whole.setdefault(line.metric, line)  # the first of a metric is that of all its files
+    below = [metric for metric, line in whole.items() if line.is_worse]
+    parts = [line for line in comparable if line.is_worse and line.metric not in below]
+    corpora = [f"{line.metric} ({line.corpus}, {_files(line.num_files)})" for line in parts]
+    return (
+        f"Of {len(whole)} metrics that a library has too, muze is below the best direct call, in the mean over all"
+        f" files, in {', '.join(below) or 'none'}; of the others, in the mean over one kind of audio, in"
+        f" {', '.join(corpora) or 'none'}."
+    )
+
+
+def _files(count: int) -> str:
+    return f"{count} file" if count == 1 else f"{count} files"
 
 
 def _section(feature: Feature, scores: Sequence[Score]) -> list[str]:

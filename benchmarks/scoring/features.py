@@ -111,20 +111,11 @@ FEATURES = (
         difference="muze decodes tiny CREPE without dither, refines F0 on the harmonics, and calls voiced what is"
         " periodic by hysteresis and loud enough, or less periodic where the range of voices stands out of the mix,"
         " with gaps of 30 ms bridged; the threshold of 0.21 keeps most frames. In a mix of which no vocals are"
-        " separated, all of them track whatever predominates: recall then comes with false alarms.",
+        " separated, all of them track whatever predominates: recall then comes with false alarms. Written notes"
+        " are level, where they are the truth of a recording, and what is sung wavers about them: muze and torchcrepe"
+        " follow that, and pyin, whose frames are longer, levels it.",
     ),
     Feature("F0 of many voices", "f0_parts", "pitch", "f0_hz", line.score_parts, direct=F0),
-    Feature(
-        "F0 of a written melody",
-        "score_f0",
-        "pitch",
-        "f0_hz",
-        line.score_written,
-        direct=F0,
-        difference="a written note is level, and the sung one is not: muze refines F0 on the harmonics, so that it"
-        " follows vibrato, and pyin, whose frames are longer, levels it. How much of the distance that is, the row"
-        " without vibrato shows.",
-    ),
     Feature("Single notes", "note_midi", "pitch", "f0_hz", line.score_note, direct=F0),
     Feature(
         "Vibrato",

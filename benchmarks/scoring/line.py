@@ -29,23 +29,11 @@ def score_f0(truth: Truth, found: Found) -> dict[str, float]:
 
     RPA and RCA, raw pitch and chroma accuracy, for which a pitch given for a frame called unvoiced counts too; VR and
     VFA, voicing recall and false alarm; OA, overall accuracy. Beside them the share of the frames called voiced in
-    which the pitch is right.
+    which the pitch is right, and RPA where both pitches are means over a period of vibrato, as written notes have none.
     """
-    return {f"F0 {short}": score for short, score in melody(truth["f0"], found).items()}
-
-
-def score_written(truth: Truth, found: Found) -> dict[str, float]:
-    """The written notes of a singer, who need not keep to them within 50 cents, and whose vibrato leaves them.
-
-    So beside RPA and RCA of the F0 as it is there is RPA of its mean over a period of vibrato.
-    """
-    figures = melody(truth["score_f0"], found)
-    level = melody(truth["score_f0"], _without_vibrato(found))
-    return {
-        "F0 of the score RPA": figures["RPA"],
-        "F0 of the score RCA": figures["RCA"],
-        "F0 of the score RPA, vibrato averaged out": level["RPA"],
-    }
+    figures = melody(truth["f0"], found)
+    level = melody(_level_truth(truth["f0"]), _level_found(found))
+    return {f"F0 {short}": score for short, score in figures.items()} | {"F0 RPA, vibrato averaged out": level["RPA"]}
 
 
 def melody(reference: Contour, found: Found) -> dict[str, float]:
@@ -118,17 +106,27 @@ def _signed(found: Found) -> Floats:
     return np.where(np.isnan(f0_hz), -np.nan_to_num(np.array(guess_hz, float)), f0_hz)
 
 
-def _without_vibrato(found: Found) -> Found:
-    """The same with the mean, in cents, of the voiced frames within a period of vibrato around each."""
+def _level_found(found: Found) -> Found:
     f0_hz = contour(found)
-    if not len(f0_hz):
-        return found
-    frames = round(VIBRATO_PERIOD_S / found["f0_hop_s"]) | 1
+    return {**found, "f0_hz": _level(f0_hz, found["f0_hop_s"])} if len(f0_hz) else found
+
+
+def _level_truth(truth: Contour) -> Contour:
+    f0_hz = np.array(truth.f0_hz)
+    hop_s = float(np.median(np.diff(truth.times_s)))
+    level_hz = _level(np.where(f0_hz > 0, f0_hz, np.nan), hop_s)
+    return Contour(truth.times_s, np.nan_to_num(level_hz).tolist())
+
+
+def _level(f0_hz: Floats, hop_s: float) -> Floats:
+    """The mean, in cents, of the voiced frames within a period of vibrato around each; NaN stays NaN."""
+    frames = round(VIBRATO_PERIOD_S / hop_s) | 1
     voiced = ~np.isnan(f0_hz)
     sums = uniform_filter1d(np.nan_to_num(cents(f0_hz)), frames, mode="constant")
     shares = uniform_filter1d(voiced.astype(float), frames, mode="constant")
-    f0_hz[voiced] = 440 * 2 ** (sums[voiced] / shares[voiced] / 1200)
-    return {**found, "f0_hz": f0_hz}
+    level_hz = f0_hz.copy()
+    level_hz[voiced] = 440 * 2 ** (sums[voiced] / shares[voiced] / 1200)
+    return level_hz
 
 
 def contour(found: Found) -> Floats:

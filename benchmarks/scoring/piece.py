@@ -12,8 +12,8 @@ Truth = Mapping[str, Any]
 
 beats_s, downbeats_s, onsets_s: times. tempi_bpm: the likeliest first. time_signature, key, speaker: text.
 chords, sections, words, phonemes: spans. tuning_cents: A4 from 440 Hz. note_midi: the one note of the file.
-f0, score_f0: a contour; f0_parts: contours of voices that sound together. vibrato: spans labelled yes or no;
-vibrato_rate_hz, vibrato_depth_cents.
+f0: a contour, of a singer the written notes where no F0 is known; f0_parts: contours of voices that sound together.
+vibrato: spans labelled yes or no; vibrato_rate_hz, vibrato_depth_cents.
 """
 
 Found = Mapping[str, Any]
@@ -22,6 +22,7 @@ Found = Mapping[str, Any]
 ANNOTATED = "annotated recordings"
 RENDERED = "rendered songs"
 RENDERED_ALONE = "rendered, voice alone"
+ALL = "all audio"
 CORPORA = (ANNOTATED, RENDERED, RENDERED_ALONE)
 
 

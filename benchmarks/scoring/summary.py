@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import numpy as np
 
 from benchmarks.scoring.measure import CLEAN, MUZE, Score
-from benchmarks.scoring.piece import CORPORA
+from benchmarks.scoring.piece import ALL, CORPORA
 
 MIN_FILES = 5
 """Fewer give no interval."""
@@ -40,27 +39,45 @@ class Line:
     means: dict[str, Mean]
 
     @property
-    def verdict(self) -> str:
-        """How muze compares with the best direct call, in bold where it is worse."""
+    def gain(self) -> float | None:
+        """By how much muze is better than the best direct call; None where nothing compares."""
         direct = [mean.value for name, mean in self.means.items() if name not in (MUZE, CLEAN)]
         if not direct or MUZE not in self.means or self.metric.endswith(_NO_MATTER_OF_QUALITY):
-            return ""
+            return None
         sign = -1 if any(word in self.metric for word in _LOWER_IS_BETTER) else 1
         gain = sign * self.means[MUZE].value - max(sign * value for value in direct)
-        if abs(gain) < _EQUAL:
-            return "equal"
-        return f"better by {gain:.3f}" if gain > 0 else f"**worse by {-gain:.3f}**"
+        return 0.0 if abs(gain) < _EQUAL else gain
+
+    @property
+    def is_worse(self) -> bool:
+        return self.gain is not None and self.gain < 0
+
+    @property
+    def verdict(self) -> str:
+        """The same in words, in bold where muze is worse."""
+        if not self.gain:
+            return "" if self.gain is None else "equal"
+        return f"**worse by {-self.gain:.3f}**" if self.is_worse else f"better by {self.gain:.3f}"
 
 
 def summarise(scores: Iterable[Score]) -> list[Line]:
-    """A line a metric and corpus, metrics in the order in which they came.
+    """A line a metric of all its files, then one a corpus; metrics in the order in which they came.
 
-    Means are over the files that every estimator of the metric has a figure for.
+    Means are over the files that every estimator of the metric has a figure for. Figures that many files have together
+    have no mean over corpora.
     """
     scores = list(scores)
-    metrics = list(dict.fromkeys(score.metric for score in scores))
-    ordered = sorted(scores, key=lambda score: (metrics.index(score.metric), CORPORA.index(score.corpus)))
-    return [_line(*key, list(group)) for key, group in groupby(ordered, key=lambda score: (score.metric, score.corpus))]
+    metrics = dict.fromkeys(score.metric for score in scores)
+    return [line for metric in metrics for line in _lines(metric, [s for s in scores if s.metric == metric])]
+
+
+def _lines(metric: str, scores: Sequence[Score]) -> list[Line]:
+    by_corpus: dict[str, Sequence[Score]] = {
+        corpus: found for corpus in CORPORA if (found := [s for s in scores if s.corpus == corpus])
+    }
+    if len(by_corpus) > 1 and all(score.piece for score in scores):
+        by_corpus = {ALL: scores, **by_corpus}
+    return [_line(metric, corpus, found) for corpus, found in by_corpus.items()]
 
 
 def _line(metric: str, corpus: str, scores: Sequence[Score]) -> Line:
