@@ -13,8 +13,8 @@ from training import checkpoint
 from training.checkpoint import Checkpoints, read_manifest
 from training.config import changed
 from training.errors import DivergedError
-from training.logbook import Logbook, read_metrics
 from training.learner import Learner
+from training.logbook import Logbook, read_metrics
 from training.loop import Loop
 from training.workers import Workers
 from training_worker import PRESET, worker_processes
