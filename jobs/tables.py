@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 
-from pipeline.uris import printable
+from pipeline.printable import printable
 
 _GAP = "  "
 _MIN_WIDTH = 8

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from pipeline.delta import Shard, Table
 from pipeline.errors import BadArgumentError
+from pipeline.printable import in_a_line
 from pipeline.shards import read_shards
 from pipeline.storage import Storage
-from pipeline.uris import printable
 from schemas.fragment import TRACK_ID
 from schemas.tables import TABLES
 
@@ -128,11 +128,7 @@ def open_dataset(location: str) -> Dataset:
     try:
         exists = dataset.exists()
     except (OSError, ValueError) as error:
-        raise BadArgumentError(f"no dataset at {location!r}: {_one_line(error)}") from error
+        raise BadArgumentError(f"no dataset at {location!r}: {in_a_line(error)}") from error
     if not exists:
         raise BadArgumentError(f"no dataset at {location!r}: make one with 'muze build MUSIC --out DATASET'")
     return dataset
-
-
-def _one_line(error: Exception) -> str:
-    return printable(" ".join(str(error).split()))

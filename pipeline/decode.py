@@ -15,8 +15,8 @@ from pipeline.decode_libav import Media, counted_duration_s, libav_blocks, open_
 from pipeline.decode_mixdown import Mixdown
 from pipeline.decode_sndfile import CONTAINERS, sndfile_blocks
 from pipeline.decode_source import Source, missing_share
+from pipeline.printable import printable
 from pipeline.reasons import Reason, Refused
-from pipeline.uris import printable
 
 _MISSING_S = 0.5
 _MISSING_SHARE = 0.02

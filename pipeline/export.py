@@ -16,6 +16,7 @@ from pipeline.dataset import Dataset
 from pipeline.errors import BuildFailedError
 from pipeline.out_file import move_onto, require_writable, scratch_beside
 from pipeline.plain_values import plain
+from pipeline.printable import in_a_line
 from pipeline.snapshot import load_snapshot
 from pipeline.storage import Storage
 from pipeline.views import open_views
@@ -75,7 +76,7 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except (OSError, pa.ArrowException, duckdb.Error) as error:
-        raise BuildFailedError(f"the export could not be finished: {' '.join(str(error).split())}") from error
+        raise BuildFailedError(f"the export could not be finished: {in_a_line(error)}") from error
 
 
 def _write_tracks(storage: Storage, contents: Contents, folder: Path, out: IO[str]) -> int:

@@ -32,6 +32,7 @@ from pipeline.json_objects import json_objects
 from pipeline.live import Presence, live_runs
 from pipeline.muzible_rows import ImportedTrack, imported_track
 from pipeline.preflight import check_is_ours
+from pipeline.printable import in_a_line
 from pipeline.record import RunRow
 from pipeline.shards import write_plain, write_rows
 from pipeline.storage import Storage
@@ -65,7 +66,7 @@ def import_muzible(path: Path, out: str) -> dict[str, Any]:
     try:
         new_rows = _Import(dataset, free).run(path)
     except OSError as error:
-        raise BuildFailedError(f"the dataset could not be written: {error}") from error
+        raise BuildFailedError(f"the dataset could not be written: {in_a_line(error)}") from error
     return {
         "tracks": num_tracks,
         "new": new_rows[TRACKS.name],

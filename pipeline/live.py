@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,6 +71,11 @@ def live_runs(storage: Storage) -> list[str]:
         else:
             storage.remove(path)
     return found
+
+
+def is_dead(run: Mapping[str, Any], at_work: Collection[str]) -> bool:
+    """Whether a run of the runs table ended without saying how: it was killed, or could not write that any more."""
+    return run["status"] == "running" and run["run_id"] not in at_work
 
 
 def _alive(trace: dict[str, Any]) -> bool:

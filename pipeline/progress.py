@@ -13,8 +13,8 @@ from rich.table import Table
 from pipeline.cost import readable_duration
 from pipeline.discover import Discovery
 from pipeline.plan import Plan
+from pipeline.printable import printable
 from pipeline.tally import Tally
-from pipeline.uris import printable
 
 _PLAIN_INTERVAL_S = 10.0
 _MAX_STEPS_SHOWN = 8

@@ -20,6 +20,7 @@ from pipeline.live import Presence, live_runs
 from pipeline.passes import plan_passes, tasks_of_pass
 from pipeline.plan import Plan, State, Wishes, ledger_done, make_plan
 from pipeline.preflight import check_is_ours, check_room
+from pipeline.printable import in_a_line
 from pipeline.progress import Progress, View
 from pipeline.ray_pass import Pool, run_pass, start_ledger
 from pipeline.ray_session import ray_session
@@ -81,7 +82,7 @@ class Build:
             with Presence(self.dataset.storage, self.run_id):
                 self._recorded(committer, tally, progress)
         except OSError as error:
-            problem = f"the dataset could not be written: {error}"
+            problem = f"the dataset could not be written: {in_a_line(error)}"
             raise BuildFailedError(f"{problem}; once that is mended, the same command goes on") from error
         return tally
 

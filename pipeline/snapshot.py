@@ -12,10 +12,10 @@ from pipeline.contents import Contents, current_contents
 from pipeline.dataset import Dataset
 from pipeline.delta import Shard
 from pipeline.errors import BadArgumentError, BuildFailedError
+from pipeline.printable import printable
 from pipeline.shards import read_shards
 from pipeline.splits import DEFAULT_SHARES, Identity, assign, group_keys
 from pipeline.storage import Storage
-from pipeline.uris import printable
 from pipeline.views import open_views
 from schemas.fragment import TRACK_ID
 

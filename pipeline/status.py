@@ -11,7 +11,7 @@ from pipeline.accounts import files_by_uri, standing_failures
 from pipeline.contents import Contents, current_contents, newest_fingerprints
 from pipeline.dataset import Dataset
 from pipeline.errors import BadArgumentError
-from pipeline.live import live_runs
+from pipeline.live import is_dead, live_runs
 from schemas.fragments.tracks import TRACKS
 
 _NUM_RUNS = 5
@@ -22,7 +22,7 @@ def status_report(dataset: Dataset) -> dict[str, Any]:
     contents = current_contents(dataset)
     files = files_by_uri(dataset)
     ids = {name: dataset.track_ids(name, print_) for name, print_ in contents.fingerprints.items()}
-    runs = dataset.runs()
+    runs, at_work = dataset.runs(), live_runs(dataset.storage)
     return {
         "dataset": dataset.storage.root,
         "tracks": len(ids.get(TRACKS.name, ())),
@@ -30,8 +30,8 @@ def status_report(dataset: Dataset) -> dict[str, Any]:
         "files": len(files),
         "missing_files": sum(row["missing_since"] is not None for row in files.values()),
         "fragments": _fragments(dataset, contents, ids, files, newest_fingerprints(dataset)),
-        "runs": [_run(run) for run in reversed(runs[-_NUM_RUNS:])],
-        "live_runs": live_runs(dataset.storage),
+        "runs": [_run(run, at_work) for run in reversed(runs[-_NUM_RUNS:])],
+        "live_runs": at_work,
     }
 
 
@@ -76,12 +76,13 @@ def _num_stale(dataset: Dataset, fragment: str, ids: set[str], current: str, new
     return len(ids - dataset.track_ids(fragment, newest) - {failure["track_id"] for failure in failures})
 
 
-def _run(run: Mapping[str, Any]) -> dict[str, Any]:
+def _run(run: Mapping[str, Any], at_work: list[str]) -> dict[str, Any]:
     counts = json.loads(run["counts"] or "{}")
     finished_at = run["finished_at"]
     return {
         "run_id": run["run_id"],
         "status": run["status"],
+        "dead": is_dead(run, at_work),
         "started_at": run["started_at"].isoformat(),
         "finished_at": finished_at and finished_at.isoformat(),
         "recipe": json.loads(run["recipe"])["name"],

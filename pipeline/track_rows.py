@@ -12,9 +12,9 @@ from pipeline.dataset import Dataset
 from pipeline.delta import Shard
 from pipeline.errors import BuildFailedError
 from pipeline.plain_values import plain
+from pipeline.printable import in_a_line
 from pipeline.shards import read_shards
 from pipeline.storage import Storage
-from pipeline.uris import printable
 from pipeline.views import open_views
 from schemas.fragment import TRACK_ID
 from schemas.fragments.tracks import TRACKS
@@ -82,13 +82,12 @@ def _row(storage: Storage, fragment: str, shards: Sequence[Shard], track_id: str
                 rows = read_shards(storage, fragment, [shard], where=(TRACK_ID, [track_id]))
                 return _plain_rows(rows.slice(0, 1))[0] if rows is not None else None
     except (OSError, pa.ArrowException) as error:
-        sentence = " ".join(str(error).split())
-        raise BuildFailedError(f"a shard of {fragment!r} cannot be read: {sentence}") from error
+        raise BuildFailedError(f"a shard of {fragment!r} cannot be read: {in_a_line(error)}") from error
     return None
 
 
 def _why(fragment: str, failure: Columns | None, built: bool) -> str:
     if failure is not None:
-        message = printable(" ".join((failure["message"] or "").split()))
+        message = in_a_line(failure["message"] or "")
         return f"failed: {failure['reason']}" + (f": {message}" if message else "")
     return "not computed for this track yet" if built else f"this dataset has no fragment {fragment}"

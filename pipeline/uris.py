@@ -1,4 +1,4 @@
-"""File names as text: every name that a file system allows has one uri, and every uri prints on one line."""
+"""File names as text: every name that a file system allows has one uri."""
 
 import os
 from pathlib import Path
@@ -37,8 +37,3 @@ def local_path(text: str, option: str) -> Path:
             f"{option} is {text!r}: expected a path; only music, datasets, packs and weights can be behind a URL"
         )
     return Path(path_of_uri(text))
-
-
-def printable(text: str) -> str:
-    """Escape what would break a line or a terminal: control characters and lone surrogates."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)

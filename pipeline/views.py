@@ -21,6 +21,7 @@ from pipeline.contents import Contents
 from pipeline.delta import Shard, delta_type
 from pipeline.errors import BuildFailedError
 from pipeline.fragments import known_fragments
+from pipeline.printable import in_a_line
 from pipeline.storage import Storage
 from schemas.fragment import TRACK_ID
 from schemas.fragments.tracks import TRACKS
@@ -101,8 +102,7 @@ def _readable(name: str) -> Iterator[None]:
     try:
         yield
     except (OSError, pa.ArrowException) as error:
-        sentence = " ".join(str(error).split())
-        raise BuildFailedError(f"a shard of {name!r} cannot be read: {sentence}") from error
+        raise BuildFailedError(f"a shard of {name!r} cannot be read: {in_a_line(error)}") from error
 
 
 def _view_statements(rows: Mapping[str, Any], fragments: Sequence[str]) -> Iterator[str]:

@@ -15,11 +15,11 @@ from pipeline.discover import SourceFile
 from pipeline.items import Task
 from pipeline.ledger import StruckOut
 from pipeline.objects import discard
+from pipeline.printable import printable
 from pipeline.reasons import Reason, Refused
 from pipeline.source import open_content
 from pipeline.tags import read_tags
 from pipeline.track_facts import signal_facts
-from pipeline.uris import printable
 from schemas.fragment import TRACK_ID
 from schemas.fragments.tracks import TRACKS
 

@@ -9,8 +9,9 @@ import pytest
 from harness import write_tone
 from pipeline.discover import discover
 from pipeline.errors import BadArgumentError
+from pipeline.printable import printable
 from pipeline.sidecar import join_sidecar
-from pipeline.uris import path_of_uri, printable, uri_of_path
+from pipeline.uris import path_of_uri, uri_of_path
 
 
 def names(*sources: object, exclude: tuple[str, ...] = ()) -> list[str]:

@@ -87,6 +87,23 @@ def test_the_last_five_builds_come_newest_first(fake: Fake, capsys: pytest.Captu
     assert [run["run_id"] for run in status(fake, capsys)["runs"]] == run_ids[:0:-1]
 
 
+def test_a_build_that_was_killed_never_ended_and_one_at_work_may_yet(
+    fake: Fake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at_work, killed = fake.run(OLD, status="running"), fake.run(OLD, status="running")
+    with Presence(fake.storage, at_work):
+        runs = {run["run_id"]: run for run in status(fake, capsys)["runs"]}
+        assert main(["status", fake.location]) == 0
+    assert {run_id: run["dead"] for run_id, run in runs.items() if run["status"] == "running"} == {
+        at_work: False,
+        killed: True,
+    }
+    assert not any(run["dead"] for run in runs.values() if run["status"] == "done")
+    shown = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
+    assert "never ended" in shown[killed]
+    assert "running" in shown[at_work]
+
+
 def test_a_dataset_without_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     empty = Fake(tmp_path)
     empty.run(OLD, status="running")

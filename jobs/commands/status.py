@@ -36,7 +36,10 @@ def _text(report: dict[str, Any]) -> str:
         for name, counts in report["fragments"].items()
     ]
     lines += [render(("fragment", *_COUNTS, "bytes"), fragments), ""]
-    runs = [run | {"started": readable_moment(run["started_at"])} for run in report["runs"]]
+    runs = [
+        run | {"started": readable_moment(run["started_at"])} | ({"status": "never ended"} if run["dead"] else {})
+        for run in report["runs"]
+    ]
     lines.append(render(("run_id", "started", "recipe", "status", "new", "failed"), runs))
     if report["live_runs"]:
         lines += ["", f"at work now: {', '.join(report['live_runs'])}"]

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.uris import printable
+from pipeline.printable import printable
 from training.conditions import BY_NAME
 
 _MOST_RIGHTS = 20

@@ -7,7 +7,7 @@ from typing import Any
 from jobs.pictures.report_views import CARD, Views
 from pipeline.dataset import Dataset
 from pipeline.errors import BuildFailedError
-from pipeline.live import live_runs
+from pipeline.live import is_dead, live_runs
 from pipeline.snapshot import load_snapshot, snapshot_names
 from pipeline.track_times import NUM_SLOWEST
 
@@ -35,7 +35,7 @@ def _run(row: Mapping[str, Any], at_work: list[str]) -> dict[str, Any]:
     return {
         "run_id": row["run_id"],
         "status": row["status"],
-        "dead": row["status"] == "running" and row["run_id"] not in at_work,
+        "dead": is_dead(row, at_work),
         "started_at": row["started_at"].isoformat(),
         "finished_at": finished_at and finished_at.isoformat(),
         "recipe": json.loads(row["recipe"])["name"],

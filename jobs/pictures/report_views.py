@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from pipeline.contents import Contents
 from pipeline.errors import BuildFailedError
+from pipeline.printable import printable
 from pipeline.storage import Storage
-from pipeline.uris import printable
 from pipeline.views import open_views
 from schemas.fragments.tracks import TRACKS
 

@@ -6,7 +6,7 @@ from typing import Any
 from jobs.pictures.report_charts import value
 from jobs.tables import readable_bytes
 from pipeline.cost import readable_duration
-from pipeline.uris import printable
+from pipeline.printable import printable
 
 MINUS, NONE, _THIN = "\u2212", "\u2013", "\u202f"
 _MAX_TEXT = 160

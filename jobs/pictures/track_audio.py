@@ -8,10 +8,10 @@ import numpy as np
 
 from featurizers.audio import Audio, Samples
 from pipeline.decode import decode
+from pipeline.printable import printable
 from pipeline.reasons import Reason, Refused
 from pipeline.source import open_content
 from pipeline.track_rows import TrackRows
-from pipeline.uris import printable
 
 MAX_DURATION_S = 1800.0
 """Longer tracks are drawn without their sound: decoded, an hour of stereo takes 1.4 GB."""

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from jobs.pictures.track_spans import clock, share
+from pipeline.printable import printable
 from pipeline.track_rows import TrackRows
-from pipeline.uris import printable
 
 _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
 _MAX_NAME_BYTES = 120
