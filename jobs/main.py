@@ -1,6 +1,8 @@
 """The ``muze`` program: one module a command, exit 0 done, 1 failed, 2 bad arguments."""
 
 import argparse
+import errno
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -8,6 +10,7 @@ from importlib.metadata import version
 
 from featurizers.weights_store import WeightsError
 from pipeline.errors import BadArgumentError, BuildFailedError, InterruptedBuildError
+from pipeline.printable import in_a_line
 from training.errors import TrainingFailedError
 
 COMMANDS = (
@@ -33,6 +36,8 @@ COMMANDS = (
     "demo",
 )
 """Every command is a module of this name in ``jobs.commands`` with ``add_parser`` and ``run``."""
+_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE)
+"""A full or failing disk, and too many open files: no traceback is of help."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,7 +55,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe, such as head, has had enough
         sys.stderr.close()
         return 0
+    except OSError as error:
+        if _number(error) not in _OF_THE_MACHINE:
+            raise
+        return _complain(args.command, f"{in_a_line(error)}; once that is mended, run the same command again", 1)
     return code
+
+
+def _number(error: OSError) -> int | None:
+    """What went wrong, as the system numbers it; Delta's library says it in its text only."""
+    told = re.search(r"\(os error (\d+)\)", str(error))
+    return int(told[1]) if error.errno is None and told else error.errno
 
 
 def _complain(command: str, problem: object, code: int) -> int:

@@ -2,12 +2,16 @@
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fakes import Fake
 from harness import write_recipe, write_tones
 from inline import without_ray
+from jobs.commands import status
 from jobs.main import COMMANDS, main
 from training.presets import all_presets
 
@@ -94,6 +98,34 @@ def test_build_prints_exactly_one_json_document(
     for command in ("status", "failures"):
         assert main([command, str(tmp_path / "dataset"), "--json"]) == 0
         json.loads(capsys.readouterr().out)
+
+
+def test_a_full_disk_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = Fake(tmp_path)
+    made.run({"tracks": "0123456789abcdef"})
+    assert main(["query", made.location, "SELECT range FROM range(100000)", "--out", "/dev/full"]) == 1
+    *_, line = capsys.readouterr().err.splitlines()
+    assert line.startswith("muze query: [Errno 28] No space left on device")
+
+
+def raising(error: Exception) -> Callable[..., int]:
+    def run(*_: Any) -> int:
+        raise error
+
+    return run
+
+
+def test_only_what_the_machine_lacks_is_told_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of_delta = OSError("Generic error\n \x1b[31m>\x1b[0m No space left on device (os error 28)")
+    monkeypatch.setattr(status, "run", raising(of_delta))
+    assert main(["status", "dataset"]) == 1
+    assert "Generic error > No space left on device (os error 28); once" in capsys.readouterr().err
+    for error in (FileNotFoundError(2, "No such file"), OSError("Generic error (os error 2)"), OSError("odd")):
+        monkeypatch.setattr(status, "run", raising(error))
+        with pytest.raises(type(error)):
+            main(["status", "dataset"])
 
 
 def test_the_help_of_train_names_every_preset(capsys: pytest.CaptureFixture[str]) -> None:
