@@ -1,6 +1,7 @@
 """The numbers of a run: what was done, what failed, what it took."""
 
 import resource
+import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -98,7 +99,7 @@ class Tally:
             "slowest_tracks": self.times.slowest(),
             "decodes": self.num_decodes,
             "peak_actor_gib": round(self.peak_actor_gib, 3),
-            "peak_driver_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 3),
+            "peak_driver_gib": round(_peak_gib(), 3),
         }
 
     def _fragment(self, name: str) -> dict[str, Any]:
@@ -111,3 +112,9 @@ class Tally:
             "skipped": reasons.get("failed", 0),
             "seconds": round(self.seconds[name], 3),
         }
+
+
+def _peak_gib() -> float:
+    """The most memory that this process had."""
+    unit = 1 if sys.platform == "darwin" else 2**10  # macOS counts bytes, Linux KiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30

@@ -14,6 +14,7 @@ from torch import Tensor
 from jobs.generating.renderer import training_renderer_of
 from tiny_pack import tiny_pack
 from training.checkpoint import Checkpoints
+from training.ema import parameters_of
 from training.errors import SettingError
 from training.fit import fitted
 from training.generating.render import Renderer
@@ -97,6 +98,28 @@ def test_who_listens_does_not_disturb(case: Any, renderer_of: Any, packs: Any, t
         assert [event.step for event in audio] == [event.step for event in images] == [1, 2]
         assert audio[0].length_frames == pytest.approx(0.64 * audio[0].sample_rate, rel=0.01)
         assert images[0].height == 128
+
+
+@pytest.mark.parametrize(("workers", "windows"), [(1, 2), (2, 2), (50, 1), (100, 0)])
+def test_a_valid_split_smaller_than_a_batch_is_heard_while_every_worker_has_a_window(
+    workers: int, windows: int, packs: Any, tmp_path: Path
+) -> None:
+    pack = packs("vae")
+    assert 50 <= pack.windows("valid") < 100
+    _, name, settings = VAE
+    settings = [*settings, "looping.batch_windows=4096"]
+    preset = fitted(preset_of(name, settings), pack.payload)
+    stream = Stream([pack], Workers(size=workers), conditions=preset.task.conditions)
+    run = Run(tmp_path, name, tuple(settings), (pack.location,))
+    listener = Listener(run, preset, stream, training_renderer_of, "cpu")
+    weights = parameters_of(preset.task.build())
+    if not windows:
+        with pytest.raises(SettingError, match="the valid split has fewer windows than there are workers, 100"):
+            listener.entries(weights, lambda batch: batch, 1)
+        return
+    kinds = ("original", "reconstruction")
+    names = {f"samples/window {number}/{kind}" for number in range(windows) for kind in kinds}
+    assert {name for name in listener.entries(weights, lambda batch: batch, 1) if name.startswith("samples")} == names
 
 
 def test_what_is_heard_follows_from_the_weights_and_not_from_the_time(packs: Any, tmp_path: Path) -> None:

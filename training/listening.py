@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -111,14 +112,10 @@ class Listener:
     @cached_property
     def _originals(self) -> list[Tensor]:
         """Normalised log-mels ``(1, channels, bins, frames)``."""
-        looping = self.preset.looping
-        found: list[Tensor] = []
-        for parts in self.data.batches("valid", 0, looping.batch_windows, looping.micro_windows):
-            found += [part.payload[number : number + 1] for part in parts for number in range(part.size)]
-            if len(found) >= WINDOWS:
-                return found[:WINDOWS]
+        workers = self.data.workers.size
+        found = [part.payload for [part] in islice(self.data.batches("valid", 0, workers, 1), WINDOWS)]
         if not found:
-            raise SettingError(f"the valid split has fewer windows than a batch, {looping.batch_windows}")
+            raise SettingError(f"the valid split has fewer windows than there are workers, {workers}")
         return found
 
 
