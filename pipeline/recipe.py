@@ -140,6 +140,8 @@ def featurizer_of(fragment: str, settings: Mapping[str, Any]) -> Featurizer:
     """The featurizer of a fragment with these settings. BadArgumentError on anything unknown."""
     if not isinstance(settings, Mapping):
         raise BadArgumentError(f"settings of fragment {fragment!r} are {settings!r}: expected a mapping")
+    if fragment == TRACKS.name:
+        raise BadArgumentError(f"fragment {fragment!r} is of every recipe and has no settings: leave it out")
     location = settings.get("featurizer") or FEATURIZERS.get(fragment)
     if location is None:
         raise BadArgumentError(_unknown("fragment", fragment, FEATURIZERS))

@@ -65,6 +65,7 @@ def test_needed_for_follows_what_is_read() -> None:
         (None, ["no mapping 'fragments'"]),
         ({"fragments": []}, ["no mapping 'fragments'"]),
         ({"fragments": {"rythm": {}}}, ["unknown fragment 'rythm'", "did you mean 'rhythm'"]),
+        ({"fragments": {"tracks": {}}}, ["fragment 'tracks' is of every recipe", "leave it out"]),
         ({"fragments": {"pitch": {"modle": "tiny"}}}, ["unknown setting of pitch 'modle'", "'model'"]),
         ({"fragments": {"power": {"featurizer": "stubs:Nobody"}}}, ["no featurizer at 'stubs:Nobody'"]),
         ({"fragments": {"power": {"featurizer": "os:path"}}}, ["no Featurizer"]),
