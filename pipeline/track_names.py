@@ -24,7 +24,8 @@ def tracks_named(dataset: Dataset, name: str, among: pa.Array | None = None) -> 
     """Return the ids, sorted, of the tracks that ``name`` may mean; one if the name is good.
 
     A name is a track id or the beginning of one, of at least ``MIN_ID_CHARACTERS``; where no track begins so, it is the
-    uri or path of a file of the dataset, and where there is none, the last part of such a uri: its file name.
+    uri or path of a file of the dataset, and where there is none, the last part of such a uri: its file name, with its
+    ending or without.
     ``among`` (strings) are the ids that count, by default those of every track.
     """
     ids = _all_ids(dataset) if among is None else among
@@ -48,7 +49,12 @@ def _of_files(dataset: Dataset, name: str) -> set[str]:
     if rows is None or not name:
         return set()
     uri = uri_of_path(os.path.expanduser(path_of_uri(name))) if is_local(name) else name
-    for named in (pc.equal(rows["uri"], uri), pc.ends_with(rows["uri"], f"/{name}")):
+    without_ending = pc.replace_substring_regex(rows["uri"], r"\.[^./]+$", "")
+    for named in (
+        pc.equal(rows["uri"], uri),
+        pc.ends_with(rows["uri"], f"/{name}"),
+        pc.ends_with(without_ending, f"/{name}"),
+    ):
         last = {row["uri"]: row[TRACK_ID] for row in rows.filter(named).sort_by("seen_at").to_pylist()}
         if last:
             return {track_id for track_id in last.values() if track_id is not None}

@@ -57,7 +57,7 @@ def text_of(page: Path) -> str:
     return re.sub(r"base64,[A-Za-z0-9+/=]+", "base64,", page.read_text())
 
 
-@pytest.mark.parametrize("kind", ["id", "prefix", "path", "url", "file name"])
+@pytest.mark.parametrize("kind", ["id", "prefix", "path", "url", "file name", "file name without its ending"])
 def test_a_track_goes_by_its_id_or_its_file(kind: str, song: Fake) -> None:
     path = file_of(song)
     names = {
@@ -66,6 +66,7 @@ def test_a_track_goes_by_its_id_or_its_file(kind: str, song: Fake) -> None:
         "path": str(path),
         "url": path.as_uri(),
         "file name": path.name,
+        "file name without its ending": path.stem,
     }
     assert tracks_named(song.dataset, names[kind]) == [id_of(song)]
 
@@ -75,6 +76,9 @@ BAD = {
     "too short": (["000"], "no track is called '000'"),
     "ambiguous": (["0000"], "'0000' may be 3 tracks"),
     "two files": (["same.wav"], "'same.wav' may be 2 tracks"),
+    "two files without their ending": (["same"], "'same' may be 2 tracks"),
+    "a part of a name": (["ame"], "no track is called 'ame'"),
+    "the ending alone": ([".wav"], "no track is called '.wav'"),
     "suffix": ([track_id(1), "--out", "{tmp}/a.pdf"], "expected a name that ends in .html or .png"),
     "folder": ([track_id(1), "--out", "{tmp}/folder.png"], "is a folder"),
     "no such folder": ([track_id(1), "--out", "{tmp}/none/a.png"], "cannot write --out"),
