@@ -62,6 +62,15 @@ def test_a_word_is_looked_for_in_its_window_alone() -> None:
     assert align_letters(dictated(path), words, [(0, 5), (6, 13)]) == [[(1, 2), (2, 3)], [(7, 8), (8, 9)]]
 
 
+@pytest.mark.parametrize("window", [(0, 4), (2, 5), (6, 9), (7, 10)])
+def test_a_letter_is_never_outside_a_window_that_can_hold_it(window: tuple[int, int]) -> None:
+    """However surely it is heard in frame 5, before the window or after it."""
+    spans = align_letters(dictated("-----A-----"), [labels("A")], [window])
+    assert spans is not None
+    [[(first, stop)]] = spans
+    assert window[0] <= first < stop <= window[1]
+
+
 def test_what_does_not_fit_is_none() -> None:
     assert align_letters(dictated("L-L|A"), [labels("LL"), labels("A")], [ANYWHERE] * 2) is not None
     assert align_letters(dictated("L-L|"), [labels("LL"), labels("A")], [ANYWHERE] * 2) is None
@@ -155,6 +164,8 @@ def test_a_missing_or_changed_weight_is_refused(folder: Path, tmp_path: Path, mo
         ("NIGHT", "n ˈaɪ t", [0, 1, 2, 5]),
         ("BOX", "b ˈɑ k s", [0, 1, 2, 2.5, 3]),
         ("ONE", "w ˈʌ n", [0, 0.5, 1, 3]),
+        ("TYPE", "t ˈaɪ p", [0, 1, 2, 4]),  # Y is a vowel
+        ("BLACK", "b l ˈæ k", [0, 1, 2, 3, 5]),  # of equal paths the diagonal one
         ("I", "ˈaɪ", [0, 1]),
         ("M", "ˈɛ m", [0, 0.5, 1]),
     ],

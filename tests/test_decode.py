@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 import tracemalloc
+from itertools import pairwise
 from pathlib import Path
 
 import mutagen.id3
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from encoded import LOSSLESS, LOSSY, Samples, bursts, encode, film, sine, wav
+from pipeline import decode_mixdown
 from pipeline.decode import Decoded, decode
 from pipeline.decode_mixdown import MAX_MAGNITUDE, Block, Mixdown, mix_matrix, output_rate_hz
 from pipeline.reasons import Reason, Refused
@@ -128,6 +130,73 @@ def test_every_layout_has_a_finite_mix(num_in: int, num_out: int, names: list[st
         assert matrix.shape == (num_out, num_in)
         assert np.all((matrix >= 0) & (matrix <= 1))
         assert matrix.sum() > 0
+
+
+H = HALF_POWER
+
+
+@pytest.mark.parametrize(
+    ("names", "num_in", "left", "right"),
+    [
+        ("", 3, [1, 0, H], [0, 1, H]),
+        ("", 4, [1, 0, H, 0], [0, 1, 0, H]),
+        ("", 5, [1, 0, H, H, 0], [0, 1, H, 0, H]),
+        ("", 6, [1, 0, H, 0, H, 0], [0, 1, H, 0, 0, H]),
+        ("", 7, [1, 0, H, 0, 0.5, H, 0], [0, 1, H, 0, 0.5, 0, H]),
+        ("", 8, [1, 0, H, 0, H, 0, H, 0], [0, 1, H, 0, 0, H, 0, H]),
+        ("FC LFE BR BL FR FL", 6, [H, 0, 0, H, 0, 1], [H, 0, H, 0, 1, 0]),
+        ("FLC FRC DL DR", 4, [1, 0, 1, 0], [0, 1, 0, 1]),
+        ("FL FR", 3, [1, 0, H], [0, 1, H]),
+        ("NONE NONE NONE", 3, [1, 0, H], [0, 1, H]),
+    ],
+)
+def test_every_loudspeaker_goes_to_its_side(names: str, num_in: int, left: list[float], right: list[float]) -> None:
+    assert mix_matrix(tuple(names.split()), num_in, 2) == pytest.approx(np.array([left, right]))
+    assert mix_matrix(tuple(names.split()), num_in, 1) == pytest.approx(np.mean([[left], [right]], axis=0))
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "kept_hz"), [(47_999, 47_999), (48_000, 48_000), (48_001, 48_000), (55_125, 44_100), (96_000, 48_000)]
+)
+def test_a_rate_is_kept_or_that_of_its_family(rate_hz: int, kept_hz: int) -> None:
+    assert output_rate_hz(rate_hz) == kept_hz
+
+
+@pytest.mark.parametrize(("rate_hz", "is_audio"), [(999, False), (1000, True), (999_999, True), (1_000_000, False)])
+def test_rates_that_no_audio_has_are_refused(rate_hz: int, is_audio: bool) -> None:
+    block = Block(np.zeros((1, 10), np.float32), rate_hz)
+    if is_audio:
+        Mixdown(1).add(block)
+        return
+    with pytest.raises(Refused) as refused:
+        Mixdown(1).add(block)
+    assert refused.value.reason is Reason.DECODE
+
+
+def test_the_limit_itself_is_not_too_long() -> None:
+    mixdown = Mixdown(2)
+    mixdown.add_all([Block(np.zeros((1, 8000), np.float32), 8000)] * 2)
+    with pytest.raises(Refused, match="limit of 2 s"):
+        mixdown.add(Block(np.zeros((1, 1), np.float32), 8000))
+
+
+def test_chunks_of_the_tape_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode_mixdown, "_CHUNK_BYTES", 800)  # 100 samples of two channels
+    samples = np.random.default_rng(0).uniform(-1, 1, (2, 1234)).astype(np.float32)
+    mixdown = Mixdown(10)
+    edges = [0, 1, 30, 130, 200, 550, 1234]
+    mixdown.add_all(Block(samples[:, first:stop], 44100) for first, stop in pairwise(edges))
+    audio = mixdown.finish()
+    assert audio is not None
+    assert np.array_equal(audio.samples, samples)
+
+
+def test_values_that_are_none_are_counted_over_all_blocks() -> None:
+    mixdown = Mixdown(10)
+    mixdown.add_all([Block(np.array([[0.5, np.nan, -0.5]], np.float32), 44100)] * 2)
+    audio = mixdown.finish()
+    assert audio is not None
+    assert (mixdown.num_nonfinite, audio.samples.tolist()) == (2, [[0.5, 0, -0.5] * 2])
 
 
 def test_unknown_layouts_go_to_both_sides_alike() -> None:

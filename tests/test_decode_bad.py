@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from encoded import LOSSLESS, LOSSY, bursts, encode, film, sine, wav
 from pipeline.decode import Decoded, decode
+from pipeline.decode_source import Source, looks_like, missing_share
 from pipeline.reasons import Reason, Refused
 
 ENCODERS = {name: encoder for name, (encoder, _, _) in (LOSSLESS | LOSSY).items()}
@@ -89,6 +90,71 @@ def test_a_cut_file_whose_header_tells_its_length(format: str) -> None:
     declared_s, decoded_s = (float(word) for word in str(refused).split() if word.replace(".", "").isdigit())
     assert declared_s == pytest.approx(3, abs=0.02)
     assert decoded_s == pytest.approx(1.5, abs=0.6)
+
+
+def chunk(id: bytes, num_bytes: int, body: bytes, size_bytes: int = 4, big: bool = False) -> bytes:
+    return id + num_bytes.to_bytes(size_bytes, "big" if big else "little") + body
+
+
+W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
+QUARTER = bytes(25)
+HEADERS = {
+    "nothing missing": (b"RIFF....WAVE" + chunk(b"data", 25, QUARTER), 0.0),
+    "cut": (b"RIFF....WAVE" + chunk(b"data", 100, QUARTER), 0.75),
+    "nothing of it": (b"RIFF....WAVE" + chunk(b"data", 100, b""), 1.0),
+    "more behind": (b"RIFF....WAVE" + chunk(b"data", 26, bytes(26)) + chunk(b"LIST", 4, bytes(4)), 0.0),
+    "odd chunk before, padded": (b"RIFF....WAVE" + chunk(b"LIST", 3, bytes(4)) + chunk(b"data", 100, QUARTER), 0.75),
+    "big-endian": (b"RIFX....WAVE" + chunk(b"data", 100, QUARTER, big=True), 0.75),
+    "length left open": (b"RIFF....WAVE" + chunk(b"data", 2**32 - 1, QUARTER), 0.0),
+    "length of a stream": (b"RIFF....WAVE" + chunk(b"data", 0, QUARTER), 0.0),
+    "no data": (b"RIFF....WAVE" + chunk(b"LIST", 4, bytes(4)), 0.0),
+    "cut in a chunk's head": (b"RIFF....WAVE" + b"data\x64", 0.0),
+    "caf, odd chunk before": (
+        b"caff...." + chunk(b"info", 3, bytes(3), 8, big=True) + chunk(b"data", 100, QUARTER, 8, big=True),
+        0.75,
+    ),
+    "w64, odd chunk before, padded": (
+        b"riff".ljust(40) + chunk(b"fmt ".ljust(16), 24 + 3, bytes(8), 8) + chunk(W64_DATA, 24 + 100, QUARTER, 8),
+        0.75,
+    ),
+    "w64, a size below that of its head": (
+        b"riff".ljust(40) + chunk(b"fmt ".ljust(16), 0, b"", 8) + chunk(W64_DATA, 24 + 100, QUARTER, 8),
+        0.75,
+    ),
+    "w64, empty": (b"riff".ljust(40) + chunk(W64_DATA, 24, QUARTER, 8), 0.0),
+    "another format": (b"FORM....AIFF" + chunk(b"data", 100, QUARTER), 0.0),
+}
+
+
+@pytest.mark.parametrize("kind", HEADERS)
+def test_how_much_of_what_a_header_declares_is_missing(kind: str) -> None:
+    content, share = HEADERS[kind]
+    assert missing_share(Source(io.BytesIO(content))) == share
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"FORM....AIFF", "aiff"),
+        (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "asf"),
+        (b"fLaC....", "flac"),
+        (b"\x1a\x45\xdf\xa3....", "matroska"),
+        (b"....ftypM4A ", "mov"),
+        (b"OggS....", "ogg"),
+        (b"RIFF....WAVE", "wav"),
+        (b"RIFF....AVI ", None),
+        (b"ftyp", None),
+        (b"", None),
+    ],
+)
+def test_the_first_bytes_promise_a_container(head: bytes, name: str | None) -> None:
+    assert looks_like(Source(io.BytesIO(head + bytes(20)))) == name
+
+
+def test_a_decoder_that_is_sent_before_the_start_is_at_the_start() -> None:
+    source = Source(io.BytesIO(b"abc"))
+    assert (source.seek(2), source.seek(-9, os.SEEK_CUR), source.read(2)) == (2, 0, b"ab")
+    assert (source.seek(-1, os.SEEK_END), source.read(), source.read(), source.tell()) == (2, b"c", b"", 3)
 
 
 def test_a_cut_m4a() -> None:

@@ -18,6 +18,20 @@ def test_the_threshold_is_between_loud_and_soft() -> None:
     assert found == pytest.approx(levels((-5, 40), (5, 60)))
 
 
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ([(-20, 50), (-26, 50)], [(3, 50), (-3, 50)]),
+        ([(-20, 50), (-45, 50)], [(12.5, 50), (-12.5, 50)]),
+        ([(-20, 40), (-30, 40), (-60, 20)], [(5, 40), (-5, 40), (-35, 20)]),
+        ([(0, 1), (-35, 50), (-45, 49)], [(40, 1), (5, 50), (-5, 49)]),
+    ],
+    ids=["6 dB", "25 dB", "pauses move nothing", "nor does a click"],
+)
+def test_the_threshold_is_known(parts: list[tuple[float, int]], expected: list[tuple[float, int]]) -> None:
+    assert prominence_db(levels(*parts)) == pytest.approx(levels(*expected))
+
+
 @pytest.mark.parametrize("fraction", [0.1, 0.5, 0.9])
 def test_scatter_does_not_move_it_far(fraction: float) -> None:
     loud = np.arange(1000) < 1000 * fraction
@@ -29,12 +43,13 @@ def test_scatter_does_not_move_it_far(fraction: float) -> None:
     "level_db",
     [
         levels((-20, 100)),
-        levels((-20, 50), (-25, 50)),
+        levels((-20, 50), (-25.5, 50)),
         levels((-20, 50), (-120, 50)),
+        levels((-20, 10), (-55, 90)),
         levels((-120, 9)),
         levels((0, 1)),
     ],
-    ids=["steady", "5 dB", "pauses of everything", "silence", "one frame"],
+    ids=["steady", "5.5 dB", "pauses of everything", "long pauses", "silence", "one frame"],
 )
 def test_nothing_stands_out(level_db: np.ndarray) -> None:
     assert np.isneginf(prominence_db(level_db)).all()
@@ -44,7 +59,10 @@ def test_steady_noise_has_nothing_that_stands_out() -> None:
     assert np.isneginf(prominence_db(frame_levels_db(noise(5, 50, 7900, 0.1, seed=4)))).all()
 
 
-@pytest.mark.parametrize(("tone_hz", "least_db", "most_db"), [(60, -99, -20), (1000, -1, 0.1), (7500, -99, -12)])
+@pytest.mark.parametrize(
+    ("tone_hz", "least_db", "most_db"),
+    [(60, -99, -20), (300, -3.1, -2.9), (1000, -1, 0.1), (3500, -3.1, -2.9), (7500, -99, -12)],
+)
 def test_the_band_of_voices_is_kept(tone_hz: float, least_db: float, most_db: float) -> None:
     tone = np.sin(2 * np.pi * tone_hz * seconds(1)).astype(np.float32)
     gain_db = 20 * np.log10(voice_band(tone)[4000:].std() / tone[4000:].std())

@@ -134,6 +134,27 @@ def test_the_sidecar_overrides_tags(fake: Fake) -> None:
     assert rows(fake, "SELECT metadata->>'licence' AS l FROM features WHERE metadata IS NOT NULL") == [{"l": "CC0"}]
 
 
+def test_of_two_sidecars_the_one_of_a_file_that_is_there_counts_and_then_that_of_the_first(fake: Fake) -> None:
+    for number, uri, missing, words in [
+        (0, "/music/a.wav", True, {"title": "gone"}),
+        (0, "/music/c.wav", False, {"title": "third"}),
+        (0, "/music/b.wav", False, {"title": "second"}),
+        (2, "/music/2.wav", True, {"title": "all that is left"}),
+    ]:
+        fake.file(uri, track_id(number), missing, words)
+    found = rows(fake, "SELECT title FROM tracks WHERE metadata IS NOT NULL ORDER BY track_id")
+    assert found == [{"title": "second"}, {"title": "all that is left"}]
+
+
+def test_every_column_that_a_sidecar_may_give_is_taken_from_it(fake: Fake) -> None:
+    words = ("title", "artist", "album", "album_artist", "genre_tag", "isrc", "rights")
+    sidecar = {word: f"the {word}" for word in words}
+    fake.file("/music/0.wav", track_id(0), metadata=sidecar | {"year": "1999", "track_number": "1000"})
+    [row] = rows(fake, f"SELECT * FROM tracks WHERE track_id = '{track_id(0)}'")
+    assert {word: row[word] for word in words} == sidecar
+    assert (row["year"], row["track_number"]) == (1999, 1000)
+
+
 def test_embeddings_compare(shared: Fake) -> None:
     sql = "SELECT list_cosine_similarity(voice_embedding, voice_embedding) AS same FROM singer"
     assert rows(shared, sql) == [{"same": pytest.approx(1.0)}]

@@ -1,12 +1,15 @@
 """search: exact nearest neighbours, the index above a size, and every way to ask."""
 
 import json
+import tempfile
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 import soundfile
 
+import pipeline.index
 from fakes import Fake, fingerprint, track, track_id
 from harness import write_recipe
 from inline import inline_build, without_ray
@@ -14,7 +17,7 @@ from jobs.main import main
 from pipeline.errors import BadArgumentError
 from pipeline.index import nearest
 from pipeline.search import described
-from pipeline.vectors import FOLDER, open_vectors, unit
+from pipeline.vectors import FOLDER, Vectors, open_vectors, unit
 from voices import RATE_HZ, faded, harmonic, vibrato_hz
 
 NUM_TRACKS = 300
@@ -53,22 +56,56 @@ def test_more_than_there_are_gives_all_that_have_a_vector(fake: Fake) -> None:
     assert len(nearest(vectors, random_vectors(1)[0], 10_000)) == NUM_TRACKS - 1
 
 
-def test_above_a_size_an_index_finds_nearly_the_same(tmp_path: Path) -> None:
-    fake = Fake(tmp_path / "dataset")
+def clustered(folder: Path) -> tuple[Vectors, np.ndarray]:
+    """2000 vectors about 40 centres."""
+    fake = Fake(folder)
     fake.run({"singer": PRINT})
     centres = random_vectors(40, seed=3)
     noise = np.random.default_rng(4).standard_normal((2000, 256)).astype(np.float32) * 0.03
     matrix = unit(centres[np.arange(2000) % 40] + noise)
     fake.rows("singer", [{"track_id": track_id(i), "voice_embedding": v.tolist()} for i, v in enumerate(matrix)], PRINT)
-    vectors = open_vectors(fake.dataset, "singer", "voice_embedding")
+    return open_vectors(fake.dataset, "singer", "voice_embedding"), matrix
+
+
+def test_above_a_size_an_index_finds_nearly_the_same(tmp_path: Path) -> None:
+    vectors, matrix = clustered(tmp_path / "dataset")
     recalls = []
     for query in matrix[:20]:
         exact = nearest(vectors, query, 10)
         indexed = nearest(vectors, query, 10, exact_rows=100)
         assert indexed[0] == pytest.approx(exact[0])
+        assert len(indexed) == 10
         recalls.append(len({name for name, _ in exact} & {name for name, _ in indexed}) / 10)
     assert (vectors.folder / "index.faiss").exists()
     assert np.mean(recalls) > 0.9
+
+
+def test_an_index_is_made_above_the_size_alone_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, matrix = clustered(tmp_path / "dataset")
+    path = vectors.folder / "index.faiss"
+    nearest(vectors, matrix[0], 10, exact_rows=2000)
+    assert not path.exists()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))  # it is made where it stays
+    monkeypatch.setattr(pipeline.index, "_CHUNK_ROWS", 300)
+    nearest(vectors, matrix[0], 10, exact_rows=1999)
+    made = path.stat()
+    nearest(vectors, matrix[1], 10, exact_rows=1999)
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (made.st_ino, made.st_mtime_ns)
+    assert faiss.read_index(str(path)).ntotal == 2000
+    assert sorted(entry.name for entry in vectors.folder.iterdir()) == ["index.faiss", "tracks.npy", "vectors.npy"]
+
+
+def test_of_more_than_an_index_looks_at_all_that_it_saw_are_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vectors, matrix = clustered(tmp_path / "dataset")
+    found = nearest(vectors, matrix[0], 1000, exact_rows=100)
+    names, scores = [name for name, _ in found], [score for _, score in found]
+    assert 50 <= len(set(names)) == len(names) < 500, "one list in twenty is looked at"
+    assert scores == sorted(scores, reverse=True)
+    assert scores == pytest.approx([matrix[int(name, 16)] @ matrix[0] for name in names], abs=1e-6)
+    monkeypatch.setattr(pipeline.index, "_PROBED_SHARE", 1)
+    assert len(nearest(vectors, matrix[0], 1000, exact_rows=100)) == 1000
 
 
 def test_vectors_are_made_once_and_anew_when_rows_come(fake: Fake) -> None:
