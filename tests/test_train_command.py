@@ -62,8 +62,9 @@ def test_a_dry_run_needs_no_data(capsys: pytest.CaptureFixture[str]) -> None:
 
 BAD = {
     "training": (["vae-44"], "there is no training 'vae-44', the nearest is 'vae-44k'"),
-    "setting": (["vae-tiny", "--set", "task.latents=8"], "'latents' is unknown, the nearest is 'latent_dim'"),
+    "setting": (["vae-tiny", "--set", "task.latents=8"], "(did you mean latent_dim?): 'latents' is unknown"),
     "no data": (["vae-tiny", "--out", "{out}"], "--data PACK and --out RUN are needed"),
+    "run is a file": (["vae-tiny", "--data", "{vae}", "--out", __file__], f"{__file__!r} is no folder"),
     "no pack": (["vae-tiny", "--data", "{out}/none", "--out", "{out}/run"], "none"),
     "run behind a URL": (
         ["vae-tiny", "--data", "{vae}", "--out", "s3://b/run"],

@@ -100,7 +100,7 @@ class Preset:
 
 
 def changed(preset: Preset, assignments: Sequence[str]) -> Preset:
-    """Return the preset with every ``section.name=value`` applied. Raises SettingError; the nearest name is named."""
+    """Return the preset with every ``section.name=value`` applied. Raises SettingError; what is near is named."""
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
         if not equals:
@@ -113,8 +113,7 @@ def _with(settings: T, path: Sequence[str], text: str, whole: str) -> T:
     name, *rest = path
     fields = {field.name: field for field in dataclasses.fields(settings)}  # type: ignore[arg-type]
     if name not in fields:
-        near = difflib.get_close_matches(name, fields, n=1, cutoff=0.0)
-        raise SettingError(f"there is no setting {whole!r}: {name!r} is unknown, the nearest is {near[0]!r}")
+        raise SettingError(_no_such(name, settings, whole))
     value = getattr(settings, name)
     if rest and not dataclasses.is_dataclass(value):
         raise SettingError(f"there is no setting {whole!r}: {name!r} has no parts")
@@ -126,6 +125,16 @@ def _with(settings: T, path: Sequence[str], text: str, whole: str) -> T:
     except ValueError as error:
         message = str(error)
         raise SettingError(message if message.startswith(whole) else f"{whole}={text}: {message}") from error
+
+
+def _no_such(name: str, settings: Any, whole: str) -> str:
+    """One sentence with the settings there are, and with the one that was meant where that can be told."""
+    names = [field.name for field in dataclasses.fields(settings)]
+    sections = [section for section in names if dataclasses.is_dataclass(getattr(settings, section))]
+    within = [f"{section}.{name}" for section in sections if hasattr(getattr(settings, section), name)]
+    near = within or difflib.get_close_matches(name, names, n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    return f"there is no setting {whole!r}{hint}: {name!r} is unknown, expected one of {', '.join(names)}"
 
 
 def _first(settings: Any) -> str:

@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="worker processes (default: 1)")
     parser.add_argument("--gpus", action="store_true", help="a GPU for each worker")
     parser.add_argument("--address", metavar="A", help="a Ray cluster to join (default: a private one)")
-    parser.add_argument("--resume", action="store_true", help="go on with the run that is in RUN")
+    parser.add_argument("--resume", action="store_true", help="go on with the run that is in RUN, if there is one")
     parser.add_argument("--init-from", metavar="RUN", help="begin with the best weights of another run of this model")
     parser.add_argument("--encoder-name", metavar="NAME", help="of a VAE's weight (default: that of RUN's folder)")
     parser.add_argument(
@@ -127,6 +127,8 @@ def _wanted(args: argparse.Namespace, data: "Stream") -> Run:
     """The run that was asked for. Raises SettingError if there is nothing to begin it from."""
     best = _best(args.init_from)
     folder, packs = local_path(args.out, "--out").absolute(), packs_of(args.data)
+    if folder.is_file():
+        raise BadArgumentError(f"{args.out!r} is no folder: give a folder for --out")
     contents = tuple(pack.contents for pack in data.packs)
     return Run(folder, args.training, tuple(args.set), packs, best, data.packs[0].payload, data.statistics, contents)
 
