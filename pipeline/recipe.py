@@ -112,6 +112,8 @@ def _digest(value: Any) -> str:
 
 def _unknown(what: str, got: str, known: Iterable[str]) -> str:
     names = sorted(known)
+    if not names:
+        return f"unknown {what} {got!r}: there are none"
     near = difflib.get_close_matches(got, names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"unknown {what} {got!r}: expected one of {', '.join(names)}{hint}"

@@ -66,6 +66,7 @@ def test_needed_for_follows_what_is_read() -> None:
         ({"fragments": []}, ["no mapping 'fragments'"]),
         ({"fragments": {"rythm": {}}}, ["unknown fragment 'rythm'", "did you mean 'rhythm'"]),
         ({"fragments": {"pitch": {"modle": "tiny"}}}, ["unknown setting of pitch 'modle'", "'model'"]),
+        ({"fragments": {"level": {"gain": 1}}}, ["unknown setting of level 'gain': there are none"]),
         ({"fragments": {"power": {"featurizer": "stubs:Nobody"}}}, ["no featurizer at 'stubs:Nobody'"]),
         ({"fragments": {"power": {"featurizer": "os:path"}}}, ["no Featurizer"]),
         ({"fragments": {"power": {"featurizer": "stubs:Peaks"}}}, ["writes fragment 'peaks'"]),

@@ -180,7 +180,7 @@ def test_without_the_file_the_rest_is_drawn_and_the_reason_said(
     text = text_of(tmp_path / "page.html")
     assert "Without sound" in text
     assert "<audio" not in text
-    assert text.count("the file was gone when it was to be read") == 3, "the page, the waveform, the spectrogram"
+    assert text.count("the file was not there when it was to be read") == 3, "the page, the waveform, the spectrogram"
     assert "the file was gone" in show(fake, tmp_path / "page.png", capsys)
 
 
