@@ -70,6 +70,10 @@ BAD = {
         ["vae-tiny", "--data", "{vae}", "--out", "s3://b/run"],
         "--out is 's3://b/run': expected a path",
     ),
+    "gpus": (
+        ["vae-tiny", "--data", "{vae}", "--out", "{out}/run", "--gpus", "--workers", "64"],
+        "--gpus wants 64 of them and this machine has",
+    ),
     "workers": (["vae-tiny", "--data", "{vae}", "--out", "{out}/run", "--workers", "0"], "--workers is 0"),
     "uneven": (
         ["vae-tiny", "--data", "{vae}", "--out", "{out}/run", "--set", "task.mel=32k", "--workers", "3"],

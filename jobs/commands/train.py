@@ -78,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
         payload = data.packs[0].payload
         wanted = _wanted(args, data)
         known, crew = begun(wanted), Crew(args.workers, args.gpus)
+        if args.gpus and not args.address:
+            _require_gpus_here(args.workers)
         fitted(known.preset, payload)  # what was set when it began need not be said again
         use_store(args.weights)
         delivery = delivery_of(wanted, args.encoder_name)
@@ -143,6 +145,16 @@ def _best(run: str | None) -> str | None:
     if best is None:
         raise SettingError(f"the run in {run!r} has no checkpoint yet: train it longer, or leave out --init-from")
     return str(best.absolute())
+
+
+def _require_gpus_here(wanted: int) -> None:
+    """Raise SettingError where workers would wait for ever for GPUs that this machine has not."""
+    import torch
+
+    if (here := torch.cuda.device_count()) < wanted:
+        raise SettingError(
+            f"--gpus wants {wanted} of them and this machine has {here}: leave it out, or give --address of a cluster"
+        )
 
 
 def _require_startable(run: Run, crew: Crew, is_new: bool) -> None:
