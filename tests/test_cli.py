@@ -66,6 +66,7 @@ BAD_BUILDS = {
     ),
     "metadata": (["build", "{music}", "--out", "{out}", "--metadata", "/no/such.csv"], "cannot read --metadata"),
     "not a dataset": (["status", "{music}"], "no dataset at"),
+    "demo onto a file": (["demo", "--out", __file__], f"{__file__!r} is no folder: give a folder for --out"),
     "no command to submit": (["submit"], "no command given"),
 }
 

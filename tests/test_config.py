@@ -72,6 +72,7 @@ def test_several_and_the_last_one_counts() -> None:
         ("steps=3", "there is no setting 'steps' (did you mean looping.steps?)"),
         ("optimizing.lr=3", "there is no setting 'optimizing.lr': 'lr' is unknown, expected one of learning_rate, "),
         ("looping.steps", "expected section.name=value"),
+        ("optimizing.betas=[0.9", "optimizing.betas is '[0.9', expected a list"),
         ("looping=3", "'looping' is a section, expected one of its settings"),
         ("looping.steps.x=3", "'steps' has no parts"),
         ("looping.steps=1.5", "looping.steps is '1.5', expected a whole number"),

@@ -70,6 +70,10 @@ BAD = {
         ["vae-tiny", "--data", "{vae}", "--out", "s3://b/run"],
         "--out is 's3://b/run': expected a path",
     ),
+    "no room": (
+        ["vae-tiny", "--data", "{vae}", "--out", "/proc/run", "--set", "task.mel=32k"],
+        "cannot write --out '/proc/run': No such file",
+    ),
     "gpus": (
         ["vae-tiny", "--data", "{vae}", "--out", "{out}/run", "--gpus", "--workers", "64"],
         "--gpus wants 64 of them and this machine has",

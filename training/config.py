@@ -143,7 +143,7 @@ def _first(settings: Any) -> str:
 
 def _parsed(text: str, hint: Any, path: str) -> Any:
     """The value that a text stands for, as YAML has it, if it is of the type that the setting has."""
-    readings = (yaml.safe_load(text) if text else "", _number(text), text)
+    readings = (_loaded(text), _number(text), text)
     fits = (fit for reading in readings if (fit := _fitted(reading, hint)) is not _UNFIT)
     value = next(fits, _UNFIT)
     if value is _UNFIT:
@@ -152,6 +152,14 @@ def _parsed(text: str, hint: Any, path: str) -> Any:
 
 
 _UNFIT = object()
+
+
+def _loaded(text: str) -> Any:
+    """What YAML has in a text; the text itself, where it is none."""
+    try:
+        return yaml.safe_load(text) if text else ""
+    except yaml.YAMLError:
+        return text
 
 
 def _number(text: str) -> str | float:

@@ -85,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
         delivery = delivery_of(wanted, args.encoder_name)
         text_encoder = text_encoder_of(known.preset.task)
         _require_startable(known, crew, known is wanted)
-        started = begin(wanted, args.resume)
+        started = _begun(wanted, args)
         needs = _needs(fitted(started.preset, payload))
     except SettingError as error:
         raise BadArgumentError(str(error)) from error
@@ -145,6 +145,13 @@ def _best(run: str | None) -> str | None:
     if best is None:
         raise SettingError(f"the run in {run!r} has no checkpoint yet: train it longer, or leave out --init-from")
     return str(best.absolute())
+
+
+def _begun(wanted: Run, args: argparse.Namespace) -> Run:
+    try:
+        return begin(wanted, args.resume)
+    except OSError as error:
+        raise BadArgumentError(f"cannot write --out {args.out!r}: {error.strerror or error}") from error
 
 
 def _require_gpus_here(wanted: int) -> None:
