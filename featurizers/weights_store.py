@@ -39,6 +39,9 @@ class Store:
             found: dict[str, dict[str, Any]] = json.loads((self.root / LOCK).read_text())
         except FileNotFoundError:
             return {}
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else f"{LOCK} is no JSON: {error}"
+            raise WeightsError(f"the weights store {self.root} cannot be read: {reason}") from error
         return found
 
     def path(self, name: str) -> Path:

@@ -13,16 +13,19 @@ from featurizers.weights import is_there, verify, weight_of
 from featurizers.weights_store import LOCATION, WeightsError, store, store_at
 from jobs.named_recipes import load_recipe
 from jobs.tables import readable_bytes, render
-from pipeline.errors import BuildFailedError
+from pipeline.errors import BadArgumentError, BuildFailedError
 from pipeline.limits import Limits
 from pipeline.pull import Report, pull
 from pipeline.recipe import Recipe
 
 
 def use_store(location: str | None) -> None:
-    """Make a folder or URL the store of this process and of those it starts."""
+    """Make a folder or URL the store of this process and of those it starts. BadArgumentError if it is a file."""
     if location:
         os.environ[LOCATION] = location if "://" in location else str(store_at(location).root)
+    if store().root.is_file():
+        name = "--weights" if location else LOCATION
+        raise BadArgumentError(f"{name} is {str(store().root)!r}, which is a file: give the folder of a weights store")
 
 
 def names_for(recipe: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.errors import BadArgumentError
+from pipeline.printable import in_a_line
 from pipeline.uris import is_local, path_of_uri, uri_of_path
 
 AUDIO_SUFFIXES = frozenset(
@@ -176,8 +177,8 @@ def _discover_remote(source: str, found: Discovery) -> None:
             entries = {path: filesystem.info(path)}
         else:
             entries = filesystem.find(path, detail=True)
-    except (OSError, ValueError, ImportError) as error:
-        raise BadArgumentError(f"cannot list {source!r}: {error}") from error
+    except Exception as error:  # the clients of stores raise what they like
+        raise BadArgumentError(f"cannot list {source!r}: {in_a_line(error)}") from error
     if not entries:
         raise BadArgumentError(f"nothing found at {source!r}; give a folder, a file, a glob or a URL of music")
     found.roots.append(source)

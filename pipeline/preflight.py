@@ -6,6 +6,7 @@ import shutil
 from pipeline.dataset import Dataset
 from pipeline.errors import BadArgumentError
 from pipeline.plan import Plan
+from pipeline.printable import in_a_line
 
 
 def check_room(dataset: Dataset, plan: Plan) -> None:
@@ -26,7 +27,10 @@ def _existing_folder(path: str) -> str:
 
 def check_is_ours(dataset: Dataset, out: str) -> None:
     """Refuse a folder that holds something else, or that cannot be written."""
-    names = [name for name in dataset.storage.children() if not name.startswith(".")]
+    try:
+        names = [name for name in dataset.storage.children() if not name.startswith(".")]
+    except Exception as error:  # the clients of stores raise what they like
+        raise BadArgumentError(f"cannot list {out!r}: {in_a_line(error)}") from error
     if names and not dataset.exists() and set(names) - {"files", "tracks", "runs", "live"}:
         raise BadArgumentError(f"{out!r} is not empty and no muze dataset: give a new or empty folder for --out")
     if dataset.storage.local:

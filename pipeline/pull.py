@@ -1,8 +1,10 @@
 """Getting weights: downloads that resume, checked against what is pinned, then recorded in the store's lock."""
 
+import io
+import json
 import os
 import tarfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,9 @@ from filelock import FileLock
 
 from featurizers.weight import Hub, Package, Trained, Weight, WeightFile
 from featurizers.weights_store import LOCK, Store, WeightsError, file_facts, file_problem
+from pipeline.errors import BadArgumentError
+from pipeline.out_file import move_onto, scratch_beside
+from pipeline.printable import in_a_line
 
 _CHUNK_BYTES = 2**20
 _TIMEOUT_S = (10.0, 60.0)  # to connect, and between two chunks
@@ -31,6 +36,17 @@ def pull(store: Store, weight: Weight, report: Report) -> None:
         if problems := store.problems(weight.name):
             raise WeightsError(f"weight {weight.name} is nowhere to be pulled from: {problems[0]}")
         return
+    try:
+        _pull_into(store, weight, weight.origin.revision, report)
+    except OSError as error:
+        raise _unwritable(store, error) from error
+
+
+def _unwritable(store: Store, error: OSError) -> WeightsError:
+    return WeightsError(f"the weights store {store.root} cannot be written: {error.strerror or error}")
+
+
+def _pull_into(store: Store, weight: Weight, revision: str, report: Report) -> None:
     store.root.mkdir(parents=True, exist_ok=True)
     with FileLock(store.root / f".{weight.name}.busy"):
         if not store.problems(weight.name):
@@ -39,7 +55,7 @@ def pull(store: Store, weight: Weight, report: Report) -> None:
         for file in weight.files:
             _pull_file(store.path(weight.name), weight, file, recorded.get(file.path), report)
         if not recorded:
-            store.record(weight.name, weight.origin.revision)
+            store.record(weight.name, revision)
 
 
 def _pull_file(folder: Path, weight: Weight, file: WeightFile, recorded: dict[str, Any] | None, report: Report) -> None:
@@ -88,22 +104,46 @@ def _download(url: str, part: Path, report: Callable[[int], None]) -> None:
 def _reason(error: Exception) -> str:
     if isinstance(error, requests.ConnectionError | requests.Timeout):
         return "the hub could not be reached"
-    return " ".join(str(error).split())
+    return in_a_line(error)
 
 
-def write_bundle(store: Store, names: Iterable[str], bundle: Path) -> None:
-    """Write weights and their lock entries to one tar file, for a machine without network. WeightsError if damaged."""
+def write_bundle(store: Store, names: Sequence[str], bundle: Path) -> None:
+    """Write weights and their lock entries to one tar file, for a machine without network. WeightsError if damaged.
+
+    Raises BadArgumentError if the file cannot be written.
+    """
+    with scratch_beside(bundle, "--bundle") as scratch:
+        _pack(store, names, scratch / bundle.name)
+        move_onto(scratch / bundle.name, bundle)
+
+
+def _pack(store: Store, names: Sequence[str], bundle: Path) -> None:
     locked = store.locked()
     with tarfile.open(bundle, "w", dereference=True) as tar:  # links would lead to files of this machine
         for name in names:
             folder = store.folder(name)
             for path in locked[name]["files"]:
                 tar.add(folder / path, f"{name}/{path}", recursive=False)
-        tar.add(store.root / LOCK, LOCK)
+        lock = json.dumps({name: locked[name] for name in names}, indent=1, sort_keys=True).encode()
+        member = tarfile.TarInfo(LOCK)
+        member.size = len(lock)
+        tar.addfile(member, io.BytesIO(lock))
 
 
 def read_bundle(store: Store, bundle: Path) -> list[str]:
-    """Take the weights of a bundle into the store; return their names. WeightsError if it is damaged or differs."""
+    """Take the weights of a bundle into the store; return their names. WeightsError if it is damaged or differs.
+
+    Raises BadArgumentError if there is no such file.
+    """
+    if not bundle.is_file():
+        raise BadArgumentError(f"cannot read --from {str(bundle)!r}: there is no such file")
+    try:
+        return _take(store, bundle)
+    except OSError as error:
+        raise _unwritable(store, error) from error
+
+
+def _take(store: Store, bundle: Path) -> list[str]:
     import tempfile
 
     store.root.mkdir(parents=True, exist_ok=True)
@@ -111,7 +151,7 @@ def read_bundle(store: Store, bundle: Path) -> list[str]:
         try:
             _unpack(bundle, Path(unpacked))
         except (OSError, tarfile.TarError) as error:
-            raise WeightsError(f"{bundle} is no bundle of weights: {error}") from error
+            raise WeightsError(f"{bundle} is no bundle of weights: {in_a_line(error)}") from error
         theirs = Store(Path(unpacked))
         names = [name for name in theirs.locked() if theirs.path(name).is_dir()]
         for name in names:

@@ -139,7 +139,7 @@ def _sentence(connection: Any, sql: str, message: str) -> str:
         return f"queries reach nothing but the dataset: {refused[:1].lower()}{refused[1:]}"
     columns = _columns(connection)
     if found := _NO_TABLE.search(message):
-        return _no_such("view", found["name"] or found["alias"], list(columns))
+        return _no_such("view", found["name"] or found["alias"], sorted({*columns, "artists"}))
     if found := _NO_COLUMN.search(message):
         views = [view for view in columns if re.search(rf"\b{re.escape(view)}\b", sql, re.IGNORECASE)] or ["features"]
         return _no_such("column", found["name"], list(dict.fromkeys(c for v in views for c in columns.get(v, ()))))

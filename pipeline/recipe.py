@@ -15,6 +15,7 @@ from featurizers.audio import MIX
 from featurizers.featurizer import Featurizer
 from featurizers.registry import FEATURIZERS, featurizer_class
 from pipeline.errors import BadArgumentError
+from pipeline.setting_types import misfit
 from schemas.fragment import Fragment
 from schemas.fragments.tracks import TRACKS
 
@@ -112,7 +113,9 @@ def _digest(value: Any) -> str:
 
 def _unknown(what: str, got: str, known: Iterable[str]) -> str:
     names = sorted(known)
-    near = difflib.get_close_matches(got, names, n=1)
+    if not names:
+        return f"unknown {what} {got!r}: there are none"
+    near = difflib.get_close_matches(str(got), names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"unknown {what} {got!r}: expected one of {', '.join(names)}{hint}"
 
@@ -146,16 +149,18 @@ def featurizer_of(fragment: str, settings: Mapping[str, Any]) -> Featurizer:
     if location is None:
         raise BadArgumentError(_unknown("fragment", fragment, FEATURIZERS))
     try:
-        found = featurizer_class(location)
+        found = featurizer_class(str(location))
     except ValueError as error:
         raise BadArgumentError(f"fragment {fragment!r}: {error}") from error
     if found.writes.name != fragment:
         raise BadArgumentError(f"{location} writes fragment {found.writes.name!r}, but the recipe says {fragment!r}")
-    known = [field.name for field in dataclasses.fields(found)]
+    known = {field.name: field.type for field in dataclasses.fields(found)}
     chosen = {key: value for key, value in settings.items() if key != "featurizer"}
-    for key in chosen:
+    for key, value in chosen.items():
         if key not in known:
             raise BadArgumentError(_unknown(f"setting of {fragment}", key, known))
+        if expected := misfit(value, known[key]):
+            raise BadArgumentError(f"settings of fragment {fragment!r}: {key} is {value!r}, expected {expected}")
     try:
         return found(**chosen)
     except (TypeError, ValueError) as error:

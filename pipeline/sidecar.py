@@ -40,11 +40,13 @@ def join_sidecar(files: Sequence[SourceFile], sidecar: str) -> tuple[list[Source
 def _read(sidecar: str) -> list[dict[str, str]]:
     try:
         with open(sidecar, newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
+            reader = csv.DictReader(file)
+            rows, columns = list(reader), reader.fieldnames or []
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadArgumentError(f"cannot read --metadata {sidecar!r}: {error}") from error
-    if rows and PATH_COLUMN not in rows[0]:
-        raise BadArgumentError(f"--metadata {sidecar!r} has columns {', '.join(rows[0])}: expected one named 'path'")
+    if PATH_COLUMN not in columns:
+        names = f"columns {', '.join(columns)}" if columns else "no columns"
+        raise BadArgumentError(f"--metadata {sidecar!r} has {names}: expected one named 'path'")
     return rows
 
 

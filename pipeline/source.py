@@ -37,7 +37,7 @@ def open_content(uri: str) -> Iterator[Content]:
         with _open_local(path_of_uri(uri)) if is_local(uri) else _open_remote(uri) as content:
             yield content
     except FileNotFoundError as error:
-        raise Refused(Reason.VANISHED, "the file was gone when it was to be read") from error
+        raise Refused(Reason.VANISHED, "the file was not there when it was to be read") from error
     except OSError as error:
         raise Refused(Reason.UNREADABLE, f"the file could not be read: {error.strerror or error}") from error
 

@@ -18,6 +18,8 @@ A null with an entry in `failures` failed; a null alone does not apply; NaN with
 
 In queries `tracks` also has `uris`, the files that have this content now, and `metadata`, the sidecar row of the
 track as JSON text, whose values override tags of the same name; `files` and `failures` show the rows that count.
+`artists` has a row an artist: `artist`, `num_tracks`, and the means of `voice_embedding`, `voice_embedding_vocals` and
+`ecapa_embedding` over the tracks, of unit length.
 """
 
 

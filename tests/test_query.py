@@ -266,6 +266,7 @@ def test_nothing_is_left_of_the_spill_folder_and_settings_hold(shared: Fake) -> 
         ("SELECT * EXCLUDE (tempo) FROM rhythm", "there is no column 'tempo'"),
         ("SELECT tempo_bpm FROM rhythm ORDER BY tempos_bpm", "there is no column 'tempos_bpm' (did you mean tempo_bpm"),
         ("SELECT * FROM rythm", "there is no view 'rythm' (did you mean rhythm?): there are"),
+        ("SELECT * FROM artist", "there is no view 'artist' (did you mean artists?): there are"),
         ("SELECT x.title FROM tracks", "there is no view 'x': there are"),
         ("SELECT title FROM tracks WHERE title = ?", "parameters"),
         ("SELECT CAST(title AS INTEGER) FROM tracks", "Conversion Error"),

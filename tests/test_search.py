@@ -155,7 +155,7 @@ def test_tracks_are_described_as_queries_have_them_with_a_file_that_is_there(fak
         (["--track", "zz", "--by", "singer"], "no track with a voice_embedding"),
         (["--text", "a cello", "--by", "singer"], "--text goes with --by clap"),
         (["--text", "a cello"], "no fragment 'clap'"),
-        (["--audio", "/nowhere.wav", "--by", "singer"], "the file was gone"),
+        (["--audio", "/nowhere.wav", "--by", "singer"], "the file was not there"),
         (["--track", "00", "--by", "singer", "-k", "0"], "-k is 0"),
     ],
 )

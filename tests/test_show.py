@@ -180,12 +180,12 @@ def test_without_the_file_the_rest_is_drawn_and_the_reason_said(
     file_of(fake).unlink()
     said = show(fake, tmp_path / "page.html", capsys)
     assert "without sound: " in said
-    assert "the file was gone" in said
+    assert "the file was not there" in said
     text = text_of(tmp_path / "page.html")
     assert "Without sound" in text
     assert "<audio" not in text
-    assert text.count("the file was gone when it was to be read") == 3, "the page, the waveform, the spectrogram"
-    assert "the file was gone" in show(fake, tmp_path / "page.png", capsys)
+    assert text.count("the file was not there when it was to be read") == 3, "the page, the waveform, the spectrogram"
+    assert "the file was not there" in show(fake, tmp_path / "page.png", capsys)
 
 
 def test_a_file_with_other_content_is_not_passed_off_as_the_track(

@@ -62,12 +62,21 @@ def test_a_dry_run_needs_no_data(capsys: pytest.CaptureFixture[str]) -> None:
 
 BAD = {
     "training": (["vae-44"], "there is no training 'vae-44', the nearest is 'vae-44k'"),
-    "setting": (["vae-tiny", "--set", "task.latents=8"], "'latents' is unknown, the nearest is 'latent_dim'"),
+    "setting": (["vae-tiny", "--set", "task.latents=8"], "(did you mean latent_dim?): 'latents' is unknown"),
     "no data": (["vae-tiny", "--out", "{out}"], "--data PACK and --out RUN are needed"),
+    "run is a file": (["vae-tiny", "--data", "{vae}", "--out", __file__], f"{__file__!r} is no folder"),
     "no pack": (["vae-tiny", "--data", "{out}/none", "--out", "{out}/run"], "none"),
     "run behind a URL": (
         ["vae-tiny", "--data", "{vae}", "--out", "s3://b/run"],
         "--out is 's3://b/run': expected a path",
+    ),
+    "no room": (
+        ["vae-tiny", "--data", "{vae}", "--out", "/proc/run", "--set", "task.mel=32k"],
+        "cannot write --out '/proc/run': No such file",
+    ),
+    "gpus": (
+        ["vae-tiny", "--data", "{vae}", "--out", "{out}/run", "--gpus", "--workers", "64"],
+        "--gpus wants 64 of them and this machine has",
     ),
     "workers": (["vae-tiny", "--data", "{vae}", "--out", "{out}/run", "--workers", "0"], "--workers is 0"),
     "uneven": (

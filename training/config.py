@@ -100,7 +100,7 @@ class Preset:
 
 
 def changed(preset: Preset, assignments: Sequence[str]) -> Preset:
-    """Return the preset with every ``section.name=value`` applied. Raises SettingError; the nearest name is named."""
+    """Return the preset with every ``section.name=value`` applied. Raises SettingError; what is near is named."""
     for assignment in assignments:
         path, equals, text = assignment.partition("=")
         if not equals:
@@ -113,8 +113,7 @@ def _with(settings: T, path: Sequence[str], text: str, whole: str) -> T:
     name, *rest = path
     fields = {field.name: field for field in dataclasses.fields(settings)}  # type: ignore[arg-type]
     if name not in fields:
-        near = difflib.get_close_matches(name, fields, n=1, cutoff=0.0)
-        raise SettingError(f"there is no setting {whole!r}: {name!r} is unknown, the nearest is {near[0]!r}")
+        raise SettingError(_no_such(name, settings, whole))
     value = getattr(settings, name)
     if rest and not dataclasses.is_dataclass(value):
         raise SettingError(f"there is no setting {whole!r}: {name!r} has no parts")
@@ -128,13 +127,23 @@ def _with(settings: T, path: Sequence[str], text: str, whole: str) -> T:
         raise SettingError(message if message.startswith(whole) else f"{whole}={text}: {message}") from error
 
 
+def _no_such(name: str, settings: Any, whole: str) -> str:
+    """One sentence with the settings there are, and with the one that was meant where that can be told."""
+    names = [field.name for field in dataclasses.fields(settings)]
+    sections = [section for section in names if dataclasses.is_dataclass(getattr(settings, section))]
+    within = [f"{section}.{name}" for section in sections if hasattr(getattr(settings, section), name)]
+    near = within or difflib.get_close_matches(name, names, n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    return f"there is no setting {whole!r}{hint}: {name!r} is unknown, expected one of {', '.join(names)}"
+
+
 def _first(settings: Any) -> str:
     return dataclasses.fields(settings)[0].name
 
 
 def _parsed(text: str, hint: Any, path: str) -> Any:
     """The value that a text stands for, as YAML has it, if it is of the type that the setting has."""
-    readings = (yaml.safe_load(text) if text else "", _number(text), text)
+    readings = (_loaded(text), _number(text), text)
     fits = (fit for reading in readings if (fit := _fitted(reading, hint)) is not _UNFIT)
     value = next(fits, _UNFIT)
     if value is _UNFIT:
@@ -143,6 +152,14 @@ def _parsed(text: str, hint: Any, path: str) -> Any:
 
 
 _UNFIT = object()
+
+
+def _loaded(text: str) -> Any:
+    """What YAML has in a text; the text itself, where it is none."""
+    try:
+        return yaml.safe_load(text) if text else ""
+    except yaml.YAMLError:
+        return text
 
 
 def _number(text: str) -> str | float:

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--recipe", default="full", help="bundled, full, permissive, training, or a YAML (default: full)"
     )
-    parser.add_argument("--only", default="", metavar="F,F", help="compute these fragments and what they read")
+    parser.add_argument("--only", metavar="F,F", help="compute these fragments and what they read")
     parser.add_argument("--limit", type=int, metavar="N", help="take only the first N files")
     parser.add_argument("--exclude", action="append", default=[], metavar="GLOB", help="skip files whose path matches")
     parser.add_argument("--metadata", metavar="FILE.csv", help="sidecar with a column 'path', joined to the files")
@@ -79,11 +79,14 @@ def options(args: argparse.Namespace) -> BuildOptions:
     _positive("--actor-memory-gib", args.actor_memory_gib)
     if not 0 <= args.error_limit <= 1:
         raise BadArgumentError(f"--error-limit is {args.error_limit:g}: expected a share from 0 to 1")
+    only = [name.strip() for name in (args.only or "").split(",") if name.strip()]
+    if args.only is not None and not only:
+        raise BadArgumentError(f"--only is {args.only!r}: expected fragments, such as level,rhythm")
     return BuildOptions(
         sources=args.music,
         out=args.out,
         recipe=load_recipe(args.recipe),
-        only=[name.strip() for name in args.only.split(",") if name.strip()],
+        only=only,
         limit=args.limit,
         address=args.address,
         retry_failures=args.retry_failures,

@@ -17,6 +17,7 @@ from jobs.model_docs import markdown
 from jobs.tables import readable_bytes, render
 from jobs.weights import PullProgress, commercial_use, names_for, state_of, use_store
 from pipeline.errors import BadArgumentError
+from pipeline.out_file import require_writable
 from pipeline.pull import pull, read_bundle, write_bundle
 from pipeline.uris import local_path
 
@@ -26,8 +27,8 @@ _COLUMNS = ("name", "state", "size", "licence", "commercial_use", "loaded_by")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("list", "pull", "verify", "docs"))
-    parser.add_argument("names", metavar="NAME", nargs="*", help="weights; by default all that --recipe loads")
-    parser.add_argument("--recipe", default="full", help="recipe whose weights are meant (default: full)")
+    parser.add_argument("names", metavar="NAME", nargs="*", help="weights; by default those that --recipe loads")
+    parser.add_argument("--recipe", help="recipe whose weights are meant (default: full; list shows all)")
     parser.add_argument("--weights", metavar="DIR", help="the store (default: $MUZE_WEIGHTS, else the user's cache)")
     parser.add_argument("--bundle", metavar="FILE.tar", help="for pull: write them to a file as well")
     parser.add_argument("--from", dest="source", metavar="FILE.tar", help="for pull: take them from a file")
@@ -40,13 +41,20 @@ def run(args: argparse.Namespace) -> int:
     args.source = args.source and local_path(args.source, "--from")
     if args.action != "pull" and (args.bundle or args.source):
         raise BadArgumentError(f"models {args.action} takes neither --bundle nor --from: they belong to pull")
+    if args.bundle:
+        require_writable(args.bundle, option="--bundle")
     if args.action == "docs":
+        if args.names or args.recipe:
+            raise BadArgumentError("models docs takes neither names nor --recipe: it prints the page of all weights")
         print(markdown(), end="")
         return 0
-    if args.action == "list":
+    if args.action == "list" and not args.recipe:
         _show([describe(name) for name in args.names or known_weights() if _known(name)], args.json)
         return 0
-    names = [name for name in args.names or names_for(args.recipe) if _known(name)]
+    names = [name for name in args.names or names_for(args.recipe or "full") if _known(name)]
+    if args.action == "list":
+        _show([describe(name) for name in names], args.json)
+        return 0
     if args.action == "verify":
         trained = [name for name in known_weights() if name.startswith(PREFIX)]
         return _verify(names if args.names else [*names, *trained], args.json)

@@ -1,8 +1,9 @@
 """Answer an SQL query over a dataset.
 
 Every fragment is a view of its name with track_id first; so are tracks, files, failures and runs. The view features
-is all fragments joined, one row a track. Queries read, and reach nothing but the dataset. Tables shorten what is
-long; json and csv give every value, with null for NaN within lists, and parquet is exact.
+is all fragments joined, one row a track; artists has the mean voices of every artist. Queries read, and reach nothing
+but the dataset. Tables shorten what is long; json and csv give every value, with null for NaN within lists, and
+parquet is exact.
 """
 
 import argparse

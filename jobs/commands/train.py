@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="worker processes (default: 1)")
     parser.add_argument("--gpus", action="store_true", help="a GPU for each worker")
     parser.add_argument("--address", metavar="A", help="a Ray cluster to join (default: a private one)")
-    parser.add_argument("--resume", action="store_true", help="go on with the run that is in RUN")
+    parser.add_argument("--resume", action="store_true", help="go on with the run that is in RUN, if there is one")
     parser.add_argument("--init-from", metavar="RUN", help="begin with the best weights of another run of this model")
     parser.add_argument("--encoder-name", metavar="NAME", help="of a VAE's weight (default: that of RUN's folder)")
     parser.add_argument(
@@ -78,12 +78,14 @@ def run(args: argparse.Namespace) -> int:
         payload = data.packs[0].payload
         wanted = _wanted(args, data)
         known, crew = begun(wanted), Crew(args.workers, args.gpus)
+        if args.gpus and not args.address:
+            _require_gpus_here(args.workers)
         fitted(known.preset, payload)  # what was set when it began need not be said again
         use_store(args.weights)
         delivery = delivery_of(wanted, args.encoder_name)
         text_encoder = text_encoder_of(known.preset.task)
         _require_startable(known, crew, known is wanted)
-        started = begin(wanted, args.resume)
+        started = _begun(wanted, args)
         needs = _needs(fitted(started.preset, payload))
     except SettingError as error:
         raise BadArgumentError(str(error)) from error
@@ -127,6 +129,8 @@ def _wanted(args: argparse.Namespace, data: "Stream") -> Run:
     """The run that was asked for. Raises SettingError if there is nothing to begin it from."""
     best = _best(args.init_from)
     folder, packs = local_path(args.out, "--out").absolute(), packs_of(args.data)
+    if folder.is_file():
+        raise BadArgumentError(f"{args.out!r} is no folder: give a folder for --out")
     contents = tuple(pack.contents for pack in data.packs)
     return Run(folder, args.training, tuple(args.set), packs, best, data.packs[0].payload, data.statistics, contents)
 
@@ -141,6 +145,23 @@ def _best(run: str | None) -> str | None:
     if best is None:
         raise SettingError(f"the run in {run!r} has no checkpoint yet: train it longer, or leave out --init-from")
     return str(best.absolute())
+
+
+def _begun(wanted: Run, args: argparse.Namespace) -> Run:
+    try:
+        return begin(wanted, args.resume)
+    except OSError as error:
+        raise BadArgumentError(f"cannot write --out {args.out!r}: {error.strerror or error}") from error
+
+
+def _require_gpus_here(wanted: int) -> None:
+    """Raise SettingError where workers would wait for ever for GPUs that this machine has not."""
+    import torch
+
+    if (here := torch.cuda.device_count()) < wanted:
+        raise SettingError(
+            f"--gpus wants {wanted} of them and this machine has {here}: leave it out, or give --address of a cluster"
+        )
 
 
 def _require_startable(run: Run, crew: Crew, is_new: bool) -> None:
