@@ -15,9 +15,9 @@ from featurizers.audio import MIX
 from featurizers.featurizer import Featurizer
 from featurizers.registry import FEATURIZERS, featurizer_class
 from pipeline.errors import BadArgumentError
-from pipeline.setting_types import misfit
 from schemas.fragment import Fragment
 from schemas.fragments.tracks import TRACKS
+from schemas.setting_types import UNFIT, fitted, in_words
 
 AUDIO_VERSION = 1  # bump when decoding or resampling changes what featurizers hear
 
@@ -159,7 +159,8 @@ def featurizer_of(fragment: str, settings: Mapping[str, Any]) -> Featurizer:
     for key, value in chosen.items():
         if key not in known:
             raise BadArgumentError(_unknown(f"setting of {fragment}", key, known))
-        if expected := misfit(value, known[key]):
+        if fitted(value, known[key]) is UNFIT:
+            expected = in_words(known[key])
             raise BadArgumentError(f"settings of fragment {fragment!r}: {key} is {value!r}, expected {expected}")
     try:
         return found(**chosen)

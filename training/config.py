@@ -3,7 +3,6 @@
 import dataclasses
 import difflib
 import math
-import types
 import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any, Literal, TypeVar
 
 import yaml
 
+from schemas.setting_types import UNFIT, fitted, in_words
 from training.errors import SettingError
 from training.task import Task
 
@@ -144,14 +144,11 @@ def _first(settings: Any) -> str:
 def _parsed(text: str, hint: Any, path: str) -> Any:
     """The value that a text stands for, as YAML has it, if it is of the type that the setting has."""
     readings = (_loaded(text), _number(text), text)
-    fits = (fit for reading in readings if (fit := _fitted(reading, hint)) is not _UNFIT)
-    value = next(fits, _UNFIT)
-    if value is _UNFIT:
-        raise SettingError(f"{path} is {text!r}, expected {_words(hint)}")
+    fits = (fit for reading in readings if (fit := fitted(reading, hint)) is not UNFIT)
+    value = next(fits, UNFIT)
+    if value is UNFIT:
+        raise SettingError(f"{path} is {text!r}, expected {in_words(hint)}")
     return value
-
-
-_UNFIT = object()
 
 
 def _loaded(text: str) -> Any:
@@ -168,31 +165,3 @@ def _number(text: str) -> str | float:
         return float(text)
     except ValueError:
         return text
-
-
-def _fitted(value: Any, hint: Any) -> Any:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Literal:
-        return value if value in arguments else _UNFIT
-    if origin in (typing.Union, types.UnionType):
-        fits = (_fitted(value, argument) for argument in arguments)
-        return next((fit for fit in fits if fit is not _UNFIT), _UNFIT)
-    if origin is tuple and isinstance(value, list):
-        hints = [arguments[0]] * len(value) if arguments[-1:] == (Ellipsis,) else list(arguments)
-        items = [_fitted(item, each) for item, each in zip(value, hints, strict=False)]
-        return tuple(items) if len(hints) == len(value) and _UNFIT not in items else _UNFIT
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    return value if type(value) is hint or (hint is type(None) and value is None) else _UNFIT
-
-
-def _words(hint: Any) -> str:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is Literal:
-        return "one of " + ", ".join(map(str, arguments))
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(_words(argument) for argument in arguments)
-    if origin is tuple:
-        return "a list such as [a, b]"
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "null"}
-    return words.get(hint, str(hint))
