@@ -2,9 +2,10 @@
 
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from harness import write_tone
@@ -125,15 +126,23 @@ def test_urls_of_other_file_systems(tmp_path: Path) -> None:
     assert names(f"file://{tone}") == ["a.wav"]
 
 
-@pytest.mark.parametrize("ask", [lambda uri: discover([uri]), lambda uri: check_is_ours(Dataset(Storage.at(uri)), uri)])
-def test_a_bucket_without_an_account_is_a_bad_argument(
-    ask: Callable[[str], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def no_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No account for S3 anywhere; its client, which keeps what it found, is a new one then and after."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    client = fsspec.get_filesystem_class("s3")
+    client.clear_instance_cache()
+    yield
+    client.clear_instance_cache()
+
+
+@pytest.mark.usefixtures("no_account")
+@pytest.mark.parametrize("ask", [lambda uri: discover([uri]), lambda uri: check_is_ours(Dataset(Storage.at(uri)), uri)])
+def test_a_bucket_without_an_account_is_a_bad_argument(ask: Callable[[str], object]) -> None:
     with pytest.raises(BadArgumentError, match="cannot list 's3://bucket/music': Unable to locate credentials"):
         ask("s3://bucket/music")
 
