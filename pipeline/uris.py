@@ -37,3 +37,11 @@ def local_path(text: str, option: str) -> Path:
             f"{option} is {text!r}: expected a path; only music, datasets, packs and weights can be behind a URL"
         )
     return Path(path_of_uri(text))
+
+
+def local_folder(text: str, option: str) -> Path:
+    """The same of a folder, which need not be there. Raises BadArgumentError if it is a file."""
+    folder = local_path(text, option)
+    if folder.is_file():
+        raise BadArgumentError(f"{text!r} is no folder: give a folder for {option}")
+    return folder

@@ -54,12 +54,13 @@ class Learner:
         if a loss or a gradient of any worker is not finite, naming the step, counted from 1, and the tracks.
         """
         figures: dict[str, Tensor] = {}
+        rate = self.rate(step)
         for turn, optimizer in zip(self.steps, self.optimizers, strict=True):
             losses = self._gradients(turn, parts)
             norm = self._clipped(turn)
             self._check(f"step {step + 1} ({turn.turn.name})", losses, norm, parts)
             for group in optimizer.param_groups:
-                group["lr"] = self.rate(step)
+                group["lr"] = rate
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
             found = {**losses, "gradient_norm": norm}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from benchmarks.scoring.features import Feature
 from benchmarks.scoring.measure import CLEAN, MUZE, Score
@@ -39,11 +40,12 @@ class Report:
     left_out: Sequence[tuple[str, str]]
 
     def markdown(self) -> str:
-        measured = {score.feature for score in self.scores}
-        parts = ["# Accuracy", *self.facts, READING, _below([line for f in self.features for line in self._lines(f)])]
+        scores = {f.title: [score for score in self.scores if score.feature == f.title] for f in self.features}
+        lines = {title: summarise(found) for title, found in scores.items()}
+        parts = ["# Accuracy", *self.facts, READING, _below(list(chain.from_iterable(lines.values())))]
         for feature in self.features:
-            if feature.title in measured:
-                parts += _section(feature, [score for score in self.scores if score.feature == feature.title])
+            if scores[feature.title]:
+                parts += _section(feature, scores[feature.title], lines[feature.title])
         if self.calibrations:
             parts += ["## Reliability of confidences", RELIABILITY, *_reliability(self.calibrations)]
         if self.not_measured:
@@ -51,9 +53,6 @@ class Report:
         if self.left_out:
             parts += ["## Left out", _bullets(_by_reason(self.left_out))]
         return "\n\n".join(parts) + "\n"
-
-    def _lines(self, feature: Feature) -> list[Line]:
-        return summarise(score for score in self.scores if score.feature == feature.title)
 
 
 def _below(lines: Sequence[Line]) -> str:
@@ -76,12 +75,12 @@ def _files(count: int) -> str:
     return f"{count} file" if count == 1 else f"{count} files"
 
 
-def _section(feature: Feature, scores: Sequence[Score]) -> list[str]:
+def _section(feature: Feature, scores: Sequence[Score], lines: Sequence[Line]) -> list[str]:
     names = _in_order(score.estimator for score in scores)
     about = [_sentence((feature.score or feature.score_all).__doc__), feature.difference]
     calls = [f"{name} directly: {_sentence(load.__doc__)}" for name, load in feature.direct.items() if name in names]
     parts = [f"## {feature.title}", " ".join(filter(None, about)), _bullets(calls)]
-    return [*filter(None, parts), _summary(summarise(scores), names), _per_file(scores, names)]
+    return [*filter(None, parts), _summary(lines, names), _per_file(scores, names)]
 
 
 def _summary(lines: Iterable[Line], names: Sequence[str]) -> str:

@@ -17,9 +17,8 @@ from jobs.demo.second_act import ENCODEC, steps
 from jobs.demo.songs import HARBOUR_LIGHTS
 from jobs.demo.write import render_songs
 from pipeline.dataset import open_dataset
-from pipeline.errors import BadArgumentError
 from pipeline.query import query_table
-from pipeline.uris import local_path
+from pipeline.uris import local_folder
 from schemas import sine_tokens as sines
 
 EXAMPLE = "muze demo --out demo"
@@ -36,9 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     console = Console(highlight=False)
-    out = local_path(args.out, "--out")
-    if out.is_file():
-        raise BadArgumentError(f"{args.out!r} is no folder: give a folder for --out")
+    out = local_folder(args.out, "--out")
     dataset = out / "dataset"
     music = args.music
     if music is None:

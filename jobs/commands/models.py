@@ -48,10 +48,9 @@ def run(args: argparse.Namespace) -> int:
             raise BadArgumentError("models docs takes neither names nor --recipe: it prints the page of all weights")
         print(markdown(), end="")
         return 0
-    if args.action == "list" and not args.recipe:
-        _show([describe(name) for name in args.names or known_weights() if _known(name)], args.json)
-        return 0
-    names = [name for name in args.names or names_for(args.recipe or "full") if _known(name)]
+    shows_all = args.action == "list" and not args.recipe
+    meant = args.names or (known_weights() if shows_all else names_for(args.recipe or "full"))
+    names = [name for name in meant if _known(name)]
     if args.action == "list":
         _show([describe(name) for name in names], args.json)
         return 0

@@ -29,7 +29,7 @@ from jobs.vae_delivery import delivery_of
 from jobs.weights import use_store
 from pipeline.errors import BadArgumentError
 from pipeline.splits import normalised_artist
-from pipeline.uris import local_path
+from pipeline.uris import local_folder, local_path
 from training.config import Preset
 from training.errors import SettingError
 from training.fit import fitted
@@ -128,9 +128,7 @@ def _data(args: argparse.Namespace) -> "Stream":
 def _wanted(args: argparse.Namespace, data: "Stream") -> Run:
     """The run that was asked for. Raises SettingError if there is nothing to begin it from."""
     best = _best(args.init_from)
-    folder, packs = local_path(args.out, "--out").absolute(), packs_of(args.data)
-    if folder.is_file():
-        raise BadArgumentError(f"{args.out!r} is no folder: give a folder for --out")
+    folder, packs = local_folder(args.out, "--out").absolute(), packs_of(args.data)
     contents = tuple(pack.contents for pack in data.packs)
     return Run(folder, args.training, tuple(args.set), packs, best, data.packs[0].payload, data.statistics, contents)
 
